@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* digest: SHA-256 and HMAC-SHA-256 by OpenSSL, algorithms fetched once per process. */
+#include "common/slice.h"
+
+enum { SHA256_BYTES = 32 };
+
+/* False only when OpenSSL has no memory. */
+bool digest_sha256(struct slice bytes, unsigned char out[SHA256_BYTES]);
+bool digest_hmac_sha256(struct slice key, struct slice bytes, unsigned char out[SHA256_BYTES]);

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# Shared by the suites: numbered TAP lines from commands and from cmocka programs.
+tap_n=0 tap_bad=0
+tap_pass() { tap_n=$((tap_n + 1)); echo "ok $tap_n - $1"; }
+tap_fail() { tap_n=$((tap_n + 1)); tap_bad=$((tap_bad + 1)); echo "not ok $tap_n - $1"; }
+tap_skip() { tap_n=$((tap_n + 1)); echo "ok $tap_n - $1 # SKIP $2"; }
+# tap_run NAME COMMAND...: one test by exit code, output shown when it fails
+tap_run() {
+	local name=$1 log
+	shift
+	log=$(mktemp)
+	if "$@" >"$log" 2>&1; then tap_pass "$name"; else tap_fail "$name"; sed 's/^/# /' "$log" | tail -60; fi
+	rm -f "$log"
+}
+# tap_cmocka NAME PROGRAM: every test of a cmocka program; a crash is a failure of its own
+tap_cmocka() {
+	local name=$1 program=$2 out code
+	out=$(mktemp)
+	CMOCKA_MESSAGE_OUTPUT=TAP ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
+		timeout 300 "$program" >"$out" 2>&1
+	code=$?
+	while IFS= read -r line; do
+		case $line in
+		"ok "*"# SKIP"*) tap_skip "$name: ${line#ok * - }" "" ;;
+		"ok "*) tap_pass "$name: ${line#ok * - }" ;;
+		"not ok "*) tap_fail "$name: ${line#not ok * - }" ;;
+		esac
+	done < <(grep -E '^(ok|not ok) [0-9]+' "$out")
+	if [ "$code" -ne 0 ]; then
+		grep -qE '^not ok' "$out" || tap_fail "$name ended with code $code"
+		sed 's/^/# /' "$out" | tail -80
+	fi
+	rm -f "$out"
+}
+tap_done() { echo "1..$tap_n"; [ "$tap_bad" -eq 0 ]; }
