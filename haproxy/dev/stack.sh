@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# The development stack as shell functions, shared by haproxy/dev/run.sh (make run) and tests/e2e/lib.sh.
+#
+#   STACK_DIR   where everything of this stack lives: certificates, keys, configuration, sockets, logs
+#   STACK_BIN   where the programs are (build/release)
+#   GATEWAY_PORT ADMIN_PORT ISSUER_PORT AGENT_METRICS_PORT AUDIT_PORT ACCOUNTS1_PORT ACCOUNTS2_PORT PAYMENTS_PORT
+#
+# Every function returns non-zero and says on stderr what is wrong. Processes are remembered by pid and ended by pid.
+
+STACK_PIDS=()
+
+stack_say() { echo "stack: $*" >&2; }
+
+port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# A free port below the ephemeral range; ports handed out once are not handed out again by this shell.
+STACK_PORTS_USED=" "
+free_port() { # VARIABLE
+	local port
+	while :; do
+		port=$((12000 + (RANDOM * 32768 + RANDOM) % 20000))
+		case $STACK_PORTS_USED in *" $port "*) continue ;; esac
+		port_is_free "$port" && break
+	done
+	STACK_PORTS_USED="$STACK_PORTS_USED$port "
+	printf -v "$1" %s "$port"
+}
+
+stack_free_ports() {
+	local name
+	for name in GATEWAY_PORT ADMIN_PORT ISSUER_PORT AGENT_METRICS_PORT AUDIT_PORT ACCOUNTS1_PORT ACCOUNTS2_PORT PAYMENTS_PORT; do
+		free_port "$name"
+	done
+}
+
+stack_ports_are_free() {
+	local name bad=0
+	for name in GATEWAY_PORT ADMIN_PORT ISSUER_PORT AGENT_METRICS_PORT ACCOUNTS1_PORT ACCOUNTS2_PORT PAYMENTS_PORT; do
+		port_is_free "${!name}" || { stack_say "port ${!name} is taken; choose another with $name=PORT"; bad=1; }
+	done
+	return $bad
+}
+
+# stack_spawn NAME COMMAND...: in the background, output to logs/NAME.log; the pid in PID_NAME
+stack_spawn() {
+	local name=$1
+	shift
+	"$@" >>"$STACK_DIR/logs/$name.log" 2>&1 &
+	STACK_PIDS+=($!)
+	printf -v "PID_$name" %s "$!"
+}
+
+stack_wait_port() { # PORT WHAT
+	local i
+	for i in $(seq 100); do
+		port_is_free "$1" || return 0
+		sleep 0.1
+	done
+	stack_say "$2 does not answer on port $1; its log ends:"
+	tail -20 "$STACK_DIR/logs/$2.log" >&2
+	return 1
+}
+
+# A development CA, a server certificate and two client certificates. Made once, renewed a week before they end.
+stack_certs() {
+	local dir=$STACK_DIR/tls
+	mkdir -p "$dir" "$STACK_DIR/logs" "$STACK_DIR/run"
+	[ -f "$dir/server.pem" ] && openssl x509 -checkend 604800 -noout -in "$dir/server.pem" >/dev/null && return 0
+	(
+		set -e
+		cd "$dir"
+		umask 077
+		openssl ecparam -name prime256v1 -genkey -noout -out ca.key
+		openssl req -x509 -new -key ca.key -days 90 -subj "/CN=Sallyport development CA" -out ca.pem \
+			-addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
+		stack_issue server "/CN=localhost" "subjectAltName=DNS:localhost,DNS:gateway.test,IP:127.0.0.1
+extendedKeyUsage=serverAuth"
+		stack_issue client "/CN=mobile-app/O=Sallyport development" "extendedKeyUsage=clientAuth"
+		cat server.crt server.key >server.pem
+		chmod 644 ca.pem
+	) 2>"$STACK_DIR/logs/certs.log" || { stack_say "openssl failed:"; cat "$STACK_DIR/logs/certs.log" >&2; return 1; }
+}
+
+stack_issue() { # NAME SUBJECT EXTENSIONS
+	openssl ecparam -name prime256v1 -genkey -noout -out "$1.key"
+	openssl req -new -key "$1.key" -subj "$2" -out "$1.csr"
+	printf '%s\n' "$3" >"$1.ext"
+	openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 60 -extfile "$1.ext" -out "$1.crt"
+}
+
+stack_upstreams() {
+	stack_spawn upstreams "$STACK_BIN/tests/tools/upstream" --cert "$STACK_DIR/tls/server.crt" --key "$STACK_DIR/tls/server.key" \
+		--log "$STACK_DIR/logs/upstream-requests.log" \
+		accounts-v1="$ACCOUNTS1_PORT" accounts-v2="$ACCOUNTS2_PORT" payments-v1="$PAYMENTS_PORT"
+	stack_wait_port "$PAYMENTS_PORT" upstreams
+}
+
+# Ends what this shell started, newest first, and waits for it.
+stack_stop() {
+	local i pid
+	for ((i = ${#STACK_PIDS[@]} - 1; i >= 0; i--)); do
+		kill "${STACK_PIDS[i]}" 2>/dev/null
+	done
+	for pid in "${STACK_PIDS[@]}"; do
+		for i in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
+		kill -9 "$pid" 2>/dev/null
+		wait "$pid" 2>/dev/null
+	done
+	STACK_PIDS=()
+}
