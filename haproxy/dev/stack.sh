@@ -42,6 +42,9 @@ stack_ports_are_free() {
 	return $bad
 }
 
+# When a process was started, in clock ticks since boot: with the pid it names one process for good.
+stack_started() { [ -r "/proc/$1/stat" ] && sed 's/.*) //' "/proc/$1/stat" | cut -d' ' -f20; }
+
 # stack_spawn NAME COMMAND...: in the background, output to logs/NAME.log; the pid in PID_NAME
 stack_spawn() {
 	local name=$1
@@ -49,6 +52,21 @@ stack_spawn() {
 	"$@" >>"$STACK_DIR/logs/$name.log" 2>&1 &
 	STACK_PIDS+=($!)
 	printf -v "PID_$name" %s "$!"
+	echo "$! $(stack_started $!) $name" >>"$STACK_DIR/run/pids"
+}
+
+# Ends what an earlier, interrupted run of the same folder left behind; nothing else.
+stack_end_leftovers() {
+	local pid started name
+	[ -f "$STACK_DIR/run/pids" ] || return 0
+	while read -r pid started name; do
+		[ -n "$started" ] && [ "$(stack_started "$pid")" = "$started" ] || continue
+		stack_say "ending $name (pid $pid), left by an interrupted run"
+		kill "$pid" 2>/dev/null
+		for _ in $(seq 100); do [ "$(stack_started "$pid")" = "$started" ] || break; sleep 0.05; done
+		[ "$(stack_started "$pid")" != "$started" ] || kill -9 "$pid" 2>/dev/null
+	done <"$STACK_DIR/run/pids"
+	rm -f "$STACK_DIR/run/pids"
 }
 
 stack_wait_port() { # PORT WHAT
@@ -108,4 +126,5 @@ stack_stop() {
 		wait "$pid" 2>/dev/null
 	done
 	STACK_PIDS=()
+	rm -f "$STACK_DIR/run/pids"
 }
