@@ -29,7 +29,8 @@ struct arena_mark {
 	size_t used_bytes;
 };
 
-/* `limit_bytes` bounds what is handed out between two resets; 0 means no limit. Allocates nothing. */
+/* `limit_bytes` bounds what is handed out between two resets; 0 means no limit. Allocates nothing.
+ */
 void arena_init(struct arena *arena, size_t limit_bytes);
 void arena_release(struct arena *arena);
 
@@ -42,7 +43,8 @@ void *arena_calloc(struct arena *arena, size_t count, size_t size);
 struct slice arena_dup(struct arena *arena, struct slice bytes);
 char *arena_dup_cstr(struct arena *arena, const char *s);
 char *arena_printf(struct arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-char *arena_vprintf(struct arena *arena, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
+char *arena_vprintf(struct arena *arena, const char *fmt, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 struct arena_mark arena_save(const struct arena *arena);
 /* Gives back all that was allocated after `mark`. The failed flag stays as it is. */
@@ -55,5 +57,5 @@ static inline bool arena_failed(const struct arena *arena)
 	return arena->failed;
 }
 
-#define arena_new(arena, type) ((type *)arena_calloc((arena), 1, sizeof(type)))
+#define arena_new(arena, type)          ((type *)arena_calloc((arena), 1, sizeof(type)))
 #define arena_array(arena, type, count) ((type *)arena_calloc((arena), (count), sizeof(type)))

@@ -27,7 +27,8 @@ void buf_append_slice(struct buf *buf, struct slice s);
 void buf_append_cstr(struct buf *buf, const char *s);
 void buf_append_byte(struct buf *buf, char c);
 void buf_printf(struct buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *buf, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
+void buf_vprintf(struct buf *buf, const char *fmt, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 /* Drops the first `size` bytes (at most len). */
 void buf_consume(struct buf *buf, size_t size);

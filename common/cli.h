@@ -32,7 +32,7 @@ struct cli_option {
 	char letter;      /* 0: none */
 	enum cli_kind kind;
 	void *dest;
-	const char *arg;  /* what --help calls the value */
+	const char *arg; /* what --help calls the value */
 	const char *help;
 	uint64_t min, max; /* CLI_UINT */
 };
@@ -62,8 +62,8 @@ struct cli_program {
 };
 
 /*
- * Parses, runs, returns the exit code. Hidden commands of every program: `--completion bash|zsh|fish`
- * and `--man` print what the packages install.
+ * Parses, runs, returns the exit code. Hidden commands of every program: `--completion
+ * bash|zsh|fish` and `--man` print what the packages install.
  */
 int cli_main(const struct cli_program *program, int argc, char **argv);
 

@@ -36,9 +36,11 @@ static inline bool err_is_set(const struct err *err)
 	return err->set;
 }
 
-/* Both return false always, so that a failing function can `return err_set(...)`. err may be NULL. */
+/* Both return false always, so that a failing function can `return err_set(...)`. err may be NULL.
+ */
 bool err_set(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-bool err_set_at(struct err *err, struct err_pos pos, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+bool err_set_at(struct err *err, struct err_pos pos, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* "file:line:column: text" into dst; returns dst. Control bytes are shown as \xNN. */
 char *err_format(const struct err *err, char *dst, size_t size);
@@ -55,7 +57,8 @@ struct err_list {
 void err_list_init(struct err_list *list, size_t max);
 void err_list_release(struct err_list *list);
 /* Returns false always. */
-bool err_list_add(struct err_list *list, struct err_pos pos, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+bool err_list_add(struct err_list *list, struct err_pos pos, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 bool err_list_add_err(struct err_list *list, const struct err *err);
 static inline bool err_list_is_empty(const struct err_list *list)
 {

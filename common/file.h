@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* file: whole files in and out, bounded and atomic. Errors name the path and the system's reason. */
+/* file: whole files in and out, bounded and atomic. Errors name the path and the system's reason.
+ */
 #include "common/buf.h"
 #include "common/err.h"
 

@@ -40,4 +40,5 @@ struct slice http_response_header(const struct http_response *response, const ch
  * True when a whole response came, whatever its status. False with err set: not connected, TLS
  * failed, timed out, too large. `response` is emptied first.
  */
-bool http_perform(const struct http_request *request, struct http_response *response, struct err *err);
+bool http_perform(
+    const struct http_request *request, struct http_response *response, struct err *err);

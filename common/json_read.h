@@ -11,7 +11,8 @@
 /* A new reference, or NULL with err set (file, line and column as known). `name` may be NULL. */
 json_t *json_read_text(struct slice text, const char *name, struct err *err);
 
-/* Reads and parses a file of at most `max_bytes`; *text, when given, becomes its text (buf_release). */
+/* Reads and parses a file of at most `max_bytes`; *text, when given, becomes its text
+ * (buf_release). */
 struct buf;
 json_t *json_read_file(const char *path, size_t max_bytes, struct buf *text, struct err *err);
 

@@ -15,7 +15,10 @@ struct slice {
 };
 
 /* A slice of a string literal, usable in static initialisers as SLICE_INIT. */
-#define SLICE_INIT(lit) { "" lit "", sizeof(lit) - 1 }
+#define SLICE_INIT(lit)                                                                            \
+	{                                                                                          \
+		"" lit "", sizeof(lit) - 1                                                         \
+	}
 #define SLICE(lit) ((struct slice)SLICE_INIT(lit))
 
 /* printf arguments for "%.*s". Use only where the length is known to be below INT_MAX. */
@@ -96,7 +99,8 @@ bool slice_starts_with(struct slice s, struct slice prefix);
 bool slice_starts_with_nocase(struct slice s, struct slice prefix);
 bool slice_ends_with(struct slice s, struct slice suffix);
 
-/* Where `needle` or the byte `c` first stands in s; SIZE_MAX when nowhere. An empty needle is at 0. */
+/* Where `needle` or the byte `c` first stands in s; SIZE_MAX when nowhere. An empty needle is at 0.
+ */
 size_t slice_find(struct slice s, struct slice needle);
 size_t slice_find_byte(struct slice s, char c);
 

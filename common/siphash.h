@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* siphash: SipHash-c-d of Aumasson and Bernstein, keyed hashing that an attacker cannot steer. */
+#include "common/slice.h"
+
+enum { SIPHASH_KEY_BYTES = 16 };
+
+/* SipHash-1-3: for hash tables. */
+uint64_t siphash13(const unsigned char key[SIPHASH_KEY_BYTES], struct slice bytes);
+/* SipHash-2-4: the variant with published vectors, which prove both. */
+uint64_t siphash24(const unsigned char key[SIPHASH_KEY_BYTES], struct slice bytes);
