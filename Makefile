@@ -41,9 +41,9 @@ MAIN_sallyport-audit    := audit/main.c
 MAINS := $(foreach p,$(PROGRAMS),$(MAIN_$(p)))
 BUILT := $(foreach p,$(PROGRAMS),$(if $(wildcard $(MAIN_$(p))),$(B)/$(p)))
 
-SOURCES := $(filter-out $(MAINS),$(shell find common spoa aws registry audit -name '*.c' | sort))
+SOURCES := $(filter-out $(MAINS),$(shell find common spoa aws registry audit 2>/dev/null -name '*.c' | sort))
 SUPPORT := $(sort $(wildcard tests/support/*.c))
-UNITS   := $(shell find tests/unit -name 'test_*.c' | sort)
+UNITS   := $(shell find tests/unit 2>/dev/null -name 'test_*.c' | sort)
 FUZZERS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 HELPERS := $(sort $(wildcard tests/tools/*.c tests/bench/*.c))
 
