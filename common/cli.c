@@ -197,9 +197,9 @@ static int take_word(struct parse *p, char *word)
 	p->command = find_command(p->program, word);
 	if (p->command)
 		return 0;
-	for (const struct cli_command *c = p->program->commands;
-	     c->name && count < NEAREST_NAMES_MAX; c++)
-		names[count++] = c->name;
+	for (const struct cli_command *c = p->program->commands; c && c->name; c++)
+		if (count < NEAREST_NAMES_MAX)
+			names[count++] = c->name;
 	return usage_error(p, "unknown command", word, cli_nearest(word, names, count));
 }
 
