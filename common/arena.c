@@ -1,33 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/arena.h"
 
-#include <assert.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #if defined(__SANITIZE_ADDRESS__)
-#define ARENA_OWN_BLOCKS 1
+#define ARENA_TWIN 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define ARENA_OWN_BLOCKS 1
+#define ARENA_TWIN 1
 #endif
 #endif
-#ifndef ARENA_OWN_BLOCKS
-#define ARENA_OWN_BLOCKS 0
+#ifndef ARENA_TWIN
+#define ARENA_TWIN 0
 #endif
 
-enum {
-	ALIGN = alignof(max_align_t),
-	BLOCK_MIN_BYTES = 4096,
-	BLOCK_MAX_BYTES = 256 * 1024, /* blocks double up to here; a larger request gets its own */
-};
+enum { ALIGN = alignof(max_align_t), BLOCK_MIN = 16 * 1024, BLOCK_MAX = 1024 * 1024 };
 
 struct arena_block {
 	struct arena_block *next;
 	size_t size;
 	size_t used;
-	alignas(max_align_t) unsigned char bytes[];
+	alignas(max_align_t) char bytes[];
 };
 
 void arena_init(struct arena *arena, size_t limit_bytes)
@@ -50,7 +45,7 @@ void arena_release(struct arena *arena)
 	arena_init(arena, arena->limit_bytes);
 }
 
-static void *fail(struct arena *arena)
+static void *arena_fail(struct arena *arena)
 {
 	arena->failed = true;
 	return NULL;
@@ -58,126 +53,100 @@ static void *fail(struct arena *arena)
 
 static struct arena_block *block_new(size_t size)
 {
-	if (size > SIZE_MAX - sizeof(struct arena_block))
-		return NULL;
 	struct arena_block *block = malloc(sizeof(*block) + size);
 	if (block)
 		*block = (struct arena_block){ .size = size };
 	return block;
 }
 
-static struct arena_block **after_current(struct arena *arena)
-{
-	return arena->current ? &arena->current->next : &arena->first;
-}
-
-#if ARENA_OWN_BLOCKS
-
-/* One block per allocation, of exactly its size, so that the redzones of malloc stand at its ends.
- */
-static void *take(struct arena *arena, size_t size, size_t padded)
+/* Puts a new block behind the current one. */
+static struct arena_block *block_insert(struct arena *arena, size_t size)
 {
 	struct arena_block *block = block_new(size);
-
 	if (!block)
-		return fail(arena);
-	block->used = size;
-	*after_current(arena) = block;
+		return NULL;
+	struct arena_block **link = arena->current ? &arena->current->next : &arena->first;
+	block->next = *link;
+	*link = block;
 	arena->current = block;
-	arena->used_bytes += padded;
+	return block;
+}
+
+#if ARENA_TWIN
+/* Each allocation is a block of its own, of exactly the size asked for, so that ASan sees its end.
+ */
+static void *block_take(struct arena *arena, size_t size, size_t padded)
+{
+	(void)padded;
+	struct arena_block *block = block_insert(arena, size);
+	if (!block)
+		return NULL;
+	block->used = size;
 	return block->bytes;
 }
-
-static void drop_after(struct arena *arena, struct arena_mark mark)
-{
-	arena->current = mark.block;
-	blocks_free(*after_current(arena));
-	*after_current(arena) = NULL;
-}
-
 #else
-
 static size_t block_size_for(const struct arena *arena, size_t padded)
 {
-	size_t size = arena->current ? arena->current->size * 2 : BLOCK_MIN_BYTES;
-
-	if (size > BLOCK_MAX_BYTES)
-		size = BLOCK_MAX_BYTES;
+	size_t size = arena->current ? arena->current->size * 2 : BLOCK_MIN;
+	if (size > BLOCK_MAX)
+		size = BLOCK_MAX;
 	return size > padded ? size : padded;
 }
 
-/*
- * The block after `current` that a former use left, replaced when it is too small. Replaced and not
- * skipped: a client that varies its sizes must not make the chain of kept blocks grow.
- */
-static struct arena_block *next_block(struct arena *arena, size_t padded)
-{
-	struct arena_block **link = after_current(arena);
-
-	if (!*link || (*link)->size < padded) {
-		struct arena_block *block = block_new(block_size_for(arena, padded));
-		if (!block)
-			return NULL;
-		if (*link)
-			block->next = (*link)->next;
-		free(*link);
-		*link = block;
-	}
-	arena->current = *link;
-	arena->current->used = 0;
-	return arena->current;
-}
-
-static void *take(struct arena *arena, size_t size, size_t padded)
+static struct arena_block *block_with_room(struct arena *arena, size_t padded)
 {
 	struct arena_block *block = arena->current;
+	if (block && block->size - block->used >= padded)
+		return block;
+	/* Blocks behind the current one are empty: left over from before a reset. */
+	struct arena_block *next = block ? block->next : arena->first;
+	if (next && next->size >= padded) {
+		next->used = 0;
+		arena->current = next;
+		return next;
+	}
+	return block_insert(arena, block_size_for(arena, padded));
+}
 
+static void *block_take(struct arena *arena, size_t size, size_t padded)
+{
 	(void)size;
-	if (!block || block->size - block->used < padded)
-		block = next_block(arena, padded);
+	struct arena_block *block = block_with_room(arena, padded);
 	if (!block)
-		return fail(arena);
+		return NULL;
 	void *bytes = block->bytes + block->used;
 	block->used += padded;
-	arena->used_bytes += padded;
 	return bytes;
 }
-
-static void drop_after(struct arena *arena, struct arena_mark mark)
-{
-	arena->current = mark.block;
-	if (mark.block)
-		mark.block->used = mark.block_used;
-}
-
 #endif
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-	if (size > SIZE_MAX - ALIGN)
-		return fail(arena);
-	size_t padded = size ? (size + ALIGN - 1) / ALIGN * ALIGN : ALIGN;
+	if (size > SIZE_MAX / 2)
+		return arena_fail(arena);
+	size_t padded = ((size ? size : 1) + ALIGN - 1) / ALIGN * ALIGN;
 	if (arena->limit_bytes && padded > arena->limit_bytes - arena->used_bytes)
-		return fail(arena);
-	return take(arena, size, padded);
+		return arena_fail(arena);
+	void *bytes = block_take(arena, size, padded);
+	if (!bytes)
+		return arena_fail(arena);
+	arena->used_bytes += padded;
+	return bytes;
 }
 
 void *arena_calloc(struct arena *arena, size_t count, size_t size)
 {
-	size_t total;
-
-	if (__builtin_mul_overflow(count, size, &total))
-		return fail(arena);
-	void *bytes = arena_alloc(arena, total);
-	return bytes ? memset(bytes, 0, total) : NULL;
+	if (size && count > SIZE_MAX / size)
+		return arena_fail(arena);
+	void *bytes = arena_alloc(arena, count * size);
+	return bytes ? memset(bytes, 0, count * size) : NULL;
 }
 
 struct slice arena_dup(struct arena *arena, struct slice bytes)
 {
-	char *copy = bytes.len < SIZE_MAX ? arena_alloc(arena, bytes.len + 1) : fail(arena);
-
+	char *copy = bytes.len < SIZE_MAX ? arena_alloc(arena, bytes.len + 1) : arena_fail(arena);
 	if (!copy)
-		return (struct slice){ NULL, 0 };
+		return (struct slice){ 0 };
 	if (bytes.len)
 		memcpy(copy, bytes.ptr, bytes.len);
 	copy[bytes.len] = '\0';
@@ -188,27 +157,24 @@ char *arena_dup_cstr(struct arena *arena, const char *s)
 {
 	size_t size = strlen(s) + 1;
 	char *copy = arena_alloc(arena, size);
-
 	return copy ? memcpy(copy, s, size) : NULL;
 }
 
 char *arena_vprintf(struct arena *arena, const char *fmt, va_list args)
 {
 	va_list again;
-
 	va_copy(again, args);
-	int len = vsnprintf(NULL, 0, fmt, args);
-	char *text = len < 0 ? fail(arena) : arena_alloc(arena, (size_t)len + 1);
-	if (text)
-		vsnprintf(text, (size_t)len + 1, fmt, again);
+	int len = vsnprintf(NULL, 0, fmt, again);
 	va_end(again);
+	char *text = len < 0 ? arena_fail(arena) : arena_alloc(arena, (size_t)len + 1);
+	if (text)
+		vsnprintf(text, (size_t)len + 1, fmt, args);
 	return text;
 }
 
 char *arena_printf(struct arena *arena, const char *fmt, ...)
 {
 	va_list args;
-
 	va_start(args, fmt);
 	char *text = arena_vprintf(arena, fmt, args);
 	va_end(args);
@@ -217,39 +183,25 @@ char *arena_printf(struct arena *arena, const char *fmt, ...)
 
 struct arena_mark arena_save(const struct arena *arena)
 {
-	return (struct arena_mark){
-		.block = arena->current,
-		.block_used = arena->current ? arena->current->used : 0,
-		.used_bytes = arena->used_bytes,
-	};
+	return (struct arena_mark){ arena->current, arena->current ? arena->current->used : 0,
+		arena->used_bytes };
 }
 
 void arena_restore(struct arena *arena, struct arena_mark mark)
 {
-	assert(mark.used_bytes <= arena->used_bytes);
-	drop_after(arena, mark);
+	arena->current = mark.block;
 	arena->used_bytes = mark.used_bytes;
-}
-
-/* Blocks made for one large allocation are not kept: what is kept stays near the limit. */
-static void blocks_free_large(struct arena *arena)
-{
-	struct arena_block **link = &arena->first;
-
-	while (*link) {
-		struct arena_block *block = *link;
-		if (block->size <= BLOCK_MAX_BYTES) {
-			link = &block->next;
-			continue;
-		}
-		*link = block->next;
-		free(block);
-	}
+	if (mark.block)
+		mark.block->used = mark.block_used;
+#if ARENA_TWIN
+	struct arena_block **rest = mark.block ? &mark.block->next : &arena->first;
+	blocks_free(*rest);
+	*rest = NULL;
+#endif
 }
 
 void arena_reset(struct arena *arena)
 {
 	arena_restore(arena, (struct arena_mark){ 0 });
-	blocks_free_large(arena);
 	arena->failed = false;
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CAP_MIN_BYTES = 64 };
+enum { CAP_MIN = 256 };
 
 void buf_init(struct buf *buf, size_t limit_bytes)
 {
@@ -17,18 +17,21 @@ void buf_release(struct buf *buf)
 	buf_init(buf, buf->limit_bytes);
 }
 
-/* One byte more than `need`, for the NUL of buf_cstr(). */
-static bool grow(struct buf *buf, size_t need)
+static bool buf_fail(struct buf *buf)
 {
-	size_t cap = buf->cap ? buf->cap : CAP_MIN_BYTES;
+	buf->failed = true;
+	return false;
+}
 
-	while (cap <= need) {
-		if (__builtin_mul_overflow(cap, (size_t)2, &cap))
-			return false;
-	}
+/* `need` counts a byte for the NUL of buf_cstr(). */
+static bool buf_grow(struct buf *buf, size_t need)
+{
+	size_t cap = buf->cap ? buf->cap : CAP_MIN;
+	while (cap < need)
+		cap = cap > SIZE_MAX / 2 ? need : cap * 2;
 	char *data = realloc(buf->data, cap);
 	if (!data)
-		return false;
+		return buf_fail(buf);
 	buf->data = data;
 	buf->cap = cap;
 	return true;
@@ -36,22 +39,19 @@ static bool grow(struct buf *buf, size_t need)
 
 bool buf_reserve(struct buf *buf, size_t size)
 {
-	size_t need;
-
-	if (buf->failed)
-		return false;
-	bool fits = !__builtin_add_overflow(buf->len, size, &need) &&
-	            (!buf->limit_bytes || need <= buf->limit_bytes);
-	if (!fits || (need >= buf->cap && !grow(buf, need)))
-		buf->failed = true;
-	return !buf->failed;
+	if (buf->failed || size >= SIZE_MAX - buf->len)
+		return buf_fail(buf);
+	if (buf->limit_bytes && buf->len + size > buf->limit_bytes)
+		return buf_fail(buf);
+	return buf->len + size < buf->cap || buf_grow(buf, buf->len + size + 1);
 }
 
 void buf_append(struct buf *buf, const void *bytes, size_t size)
 {
-	if (size == 0 || !buf_reserve(buf, size))
+	if (!buf_reserve(buf, size))
 		return;
-	memcpy(buf->data + buf->len, bytes, size);
+	if (size)
+		memcpy(buf->data + buf->len, bytes, size);
 	buf->len += size;
 }
 
@@ -73,22 +73,22 @@ void buf_append_byte(struct buf *buf, char c)
 void buf_vprintf(struct buf *buf, const char *fmt, va_list args)
 {
 	va_list again;
-
 	va_copy(again, args);
-	int len = vsnprintf(NULL, 0, fmt, args);
-	if (len < 0) {
-		buf->failed = true;
-	} else if (buf_reserve(buf, (size_t)len)) {
-		vsnprintf(buf->data + buf->len, (size_t)len + 1, fmt, again);
-		buf->len += (size_t)len;
-	}
+	int len = vsnprintf(NULL, 0, fmt, again);
 	va_end(again);
+	if (len < 0) {
+		buf_fail(buf);
+		return;
+	}
+	if (!buf_reserve(buf, (size_t)len))
+		return;
+	vsnprintf(buf->data + buf->len, (size_t)len + 1, fmt, args);
+	buf->len += (size_t)len;
 }
 
 void buf_printf(struct buf *buf, const char *fmt, ...)
 {
 	va_list args;
-
 	va_start(args, fmt);
 	buf_vprintf(buf, fmt, args);
 	va_end(args);
@@ -96,14 +96,12 @@ void buf_printf(struct buf *buf, const char *fmt, ...)
 
 void buf_consume(struct buf *buf, size_t size)
 {
-	if (size >= buf->len) {
-		buf->len = 0;
-		return;
-	}
+	if (size > buf->len)
+		size = buf->len;
 	if (size == 0)
 		return;
+	memmove(buf->data, buf->data + size, buf->len - size);
 	buf->len -= size;
-	memmove(buf->data, buf->data + size, buf->len);
 }
 
 void buf_reset(struct buf *buf)
@@ -116,6 +114,7 @@ const char *buf_cstr(struct buf *buf)
 {
 	if (!buf->data)
 		return "";
+	/* buf_reserve() keeps a byte for it. */
 	buf->data[buf->len] = '\0';
 	return buf->data;
 }

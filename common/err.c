@@ -1,35 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/err.h"
-#include "common/text.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 
-enum { LIST_MAX_DEFAULT = 100, LINE_MAX_BYTES = 4 * (ERR_TEXT_MAX + ERR_FILE_MAX) + 32 };
+enum { LIST_MAX_DEFAULT = 100, LINE_MAX_BYTES = 4 * (ERR_TEXT_MAX + ERR_FILE_MAX) + 64 };
 
 void err_clear(struct err *err)
 {
-	*err = (struct err){ 0 };
+	err->set = false;
+	err->line = err->column = 0;
+	err->file[0] = err->text[0] = '\0';
 }
 
-static void fill(struct err *err, struct err_pos pos, const char *fmt, va_list args)
+static void err_fill(struct err *err, struct err_pos pos, const char *fmt, va_list args)
 {
+	if (!err || err->set)
+		return;
 	err->set = true;
 	err->line = pos.line;
 	err->column = pos.column;
 	snprintf(err->file, sizeof(err->file), "%s", pos.file ? pos.file : "");
-	if (vsnprintf(err->text, sizeof(err->text), fmt, args) < 0)
-		snprintf(err->text, sizeof(err->text), "an error that cannot be shown");
+	vsnprintf(err->text, sizeof(err->text), fmt, args);
 }
 
 bool err_set(struct err *err, const char *fmt, ...)
 {
 	va_list args;
-
-	if (!err || err->set)
-		return false;
 	va_start(args, fmt);
-	fill(err, (struct err_pos){ 0 }, fmt, args);
+	err_fill(err, (struct err_pos){ 0 }, fmt, args);
 	va_end(args);
 	return false;
 }
@@ -37,30 +36,46 @@ bool err_set(struct err *err, const char *fmt, ...)
 bool err_set_at(struct err *err, struct err_pos pos, const char *fmt, ...)
 {
 	va_list args;
-
-	if (!err || err->set)
-		return false;
 	va_start(args, fmt);
-	fill(err, pos, fmt, args);
+	err_fill(err, pos, fmt, args);
 	va_end(args);
 	return false;
 }
 
+/* Appends `text` escaped, as far as there is room. */
+static size_t append_escaped(char *dst, size_t used, size_t size, const char *text)
+{
+	for (; *text && used + 5 < size; text++) {
+		unsigned char c = (unsigned char)*text;
+		if (c >= 0x20 && c != 0x7f)
+			dst[used++] = *text;
+		else
+			used += (size_t)snprintf(dst + used, size - used, "\\x%02x", c);
+	}
+	dst[used] = '\0';
+	return used;
+}
+
 char *err_format(const struct err *err, char *dst, size_t size)
 {
-	char plain[ERR_TEXT_MAX + ERR_FILE_MAX + 32];
-	char line[16] = "", column[16] = "";
-
-	if (err->line)
-		snprintf(line, sizeof(line), "%u:", err->line);
-	if (err->line && err->column)
-		snprintf(column, sizeof(column), "%u:", err->column);
-	const char *colon = err->file[0] ? ":" : "";
-	const char *blank = err->file[0] || err->line ? " " : "";
-	int len = snprintf(
-	    plain, sizeof(plain), "%s%s%s%s%s%s", err->file, colon, line, column, blank, err->text);
-	if (size)
-		text_escape(slice_of(plain, len < 0 ? 0 : (size_t)len), false, dst, size);
+	char number[16];
+	size_t used = 0;
+	if (size == 0)
+		return dst;
+	dst[0] = '\0';
+	if (err->file[0]) {
+		used = append_escaped(dst, used, size, err->file);
+		if (err->line) {
+			snprintf(number, sizeof(number), ":%u", err->line);
+			used = append_escaped(dst, used, size, number);
+		}
+		if (err->line && err->column) {
+			snprintf(number, sizeof(number), ":%u", err->column);
+			used = append_escaped(dst, used, size, number);
+		}
+		used = append_escaped(dst, used, size, ": ");
+	}
+	append_escaped(dst, used, size, err->text);
 	return dst;
 }
 
@@ -75,52 +90,48 @@ void err_list_release(struct err_list *list)
 	err_list_init(list, list->max);
 }
 
-/* Room for one more; NULL, and counted as dropped, when there is none. */
-static struct err *list_next(struct err_list *list)
+static struct err *err_list_slot(struct err_list *list)
 {
-	if (list->count < list->max && list->count == list->cap) {
-		size_t cap = list->cap ? list->cap * 2 : 4;
-		struct err *items = reallocarray(list->items, cap, sizeof(*items));
-		if (items) {
-			list->items = items;
-			list->cap = cap;
-		}
-	}
-	if (list->count == list->max || list->count == list->cap) {
-		list->dropped++;
+	if (list->count >= list->max)
 		return NULL;
+	if (list->count == list->cap) {
+		size_t cap = list->cap ? list->cap * 2 : 8;
+		struct err *items = realloc(list->items, cap * sizeof(*items));
+		if (!items)
+			return NULL;
+		list->items = items;
+		list->cap = cap;
 	}
-	return &list->items[list->count++];
-}
-
-bool err_list_add(struct err_list *list, struct err_pos pos, const char *fmt, ...)
-{
-	struct err *err = list_next(list);
-	va_list args;
-
-	if (!err)
-		return false;
-	va_start(args, fmt);
-	fill(err, pos, fmt, args);
-	va_end(args);
-	return false;
+	return &list->items[list->count];
 }
 
 bool err_list_add_err(struct err_list *list, const struct err *err)
 {
-	struct err *next = list_next(list);
-
-	if (next)
-		*next = *err;
+	struct err *slot = err_list_slot(list);
+	if (slot) {
+		*slot = *err;
+		list->count++;
+	} else {
+		list->dropped++;
+	}
 	return false;
+}
+
+bool err_list_add(struct err_list *list, struct err_pos pos, const char *fmt, ...)
+{
+	struct err err = { 0 };
+	va_list args;
+	va_start(args, fmt);
+	err_fill(&err, pos, fmt, args);
+	va_end(args);
+	return err_list_add_err(list, &err);
 }
 
 void err_list_print(const struct err_list *list, FILE *out)
 {
 	char line[LINE_MAX_BYTES];
-
 	for (size_t i = 0; i < list->count; i++)
 		fprintf(out, "error: %s\n", err_format(&list->items[i], line, sizeof(line)));
 	if (list->dropped)
-		fprintf(out, "error: %zu more not shown\n", list->dropped);
+		fprintf(out, "error: %zu more errors are not shown\n", list->dropped);
 }

@@ -3,54 +3,49 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_CHUNK_BYTES = 16 * 1024 };
+enum { READ_STEP = 64 * 1024 };
 
-static bool fail_errno(struct err *err, const char *action, const char *path)
+static bool fail(struct err *err, const char *path, const char *what)
 {
-	return err_set(err, "cannot %s '%s': %s", action, path, strerror(errno));
+	int why = errno;
+	return err_set_at(err, (struct err_pos){ path, 0, 0 }, "%s: %s", what, strerror(why));
 }
 
-static ssize_t read_retry(int fd, void *dst, size_t size)
+static bool read_fd(int fd, const char *path, size_t max_bytes, struct buf *out, struct err *err)
 {
-	ssize_t got;
-
-	do
-		got = read(fd, dst, size);
-	while (got < 0 && errno == EINTR);
-	return got;
-}
-
-static bool read_all(int fd, const char *path, size_t max_bytes, struct buf *out, struct err *err)
-{
-	char chunk[READ_CHUNK_BYTES];
 	size_t total = 0;
-	ssize_t got;
-
-	while ((got = read_retry(fd, chunk, sizeof(chunk))) > 0) {
-		if ((size_t)got > max_bytes - total)
-			return err_set(err, "'%s' is longer than %zu bytes", path, max_bytes);
-		total += (size_t)got;
-		buf_append(out, chunk, (size_t)got);
-		if (buf_failed(out))
-			return err_set(err, "no memory to read '%s'", path);
+	for (;;) {
+		if (!buf_reserve(out, READ_STEP))
+			return err_set_at(
+			    err, (struct err_pos){ path, 0, 0 }, "cannot read: no memory");
+		ssize_t n = read(fd, out->data + out->len, READ_STEP);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(err, path, "cannot read");
+		if (n == 0)
+			return true;
+		total += (size_t)n;
+		if (total > max_bytes)
+			return err_set_at(err, (struct err_pos){ path, 0, 0 },
+			    "longer than %zu bytes", max_bytes);
+		out->len += (size_t)n;
 	}
-	return got == 0 || fail_errno(err, "read", path);
 }
 
 bool file_read(const char *path, size_t max_bytes, struct buf *out, struct err *err)
 {
 	if (strcmp(path, "-") == 0)
-		return read_all(STDIN_FILENO, "standard input", max_bytes, out, err);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+		return read_fd(STDIN_FILENO, "standard input", max_bytes, out, err);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		return fail_errno(err, "open", path);
-	bool ok = read_all(fd, path, max_bytes, out, err);
+		return fail(err, path, "cannot open");
+	bool ok = read_fd(fd, path, max_bytes, out, err);
 	close(fd);
 	return ok;
 }
@@ -58,99 +53,96 @@ bool file_read(const char *path, size_t max_bytes, struct buf *out, struct err *
 bool file_write_all(int fd, struct slice bytes)
 {
 	while (bytes.len) {
-		ssize_t wrote = write(fd, bytes.ptr, bytes.len);
-		if (wrote < 0 && errno == EINTR)
+		ssize_t n = write(fd, bytes.ptr, bytes.len);
+		if (n < 0 && errno == EINTR)
 			continue;
-		if (wrote < 0)
+		if (n <= 0)
 			return false;
-		bytes = slice_from(bytes, (size_t)wrote);
+		bytes = slice_from(bytes, (size_t)n);
 	}
 	return true;
 }
 
-/* Without this the rename itself could be lost in a power cut. */
-static bool sync_folder_of(const char *path)
+/* The folder a path is in, into dst. */
+static const char *parent_of(const char *path, char dst[PATH_MAX])
 {
-	char copy[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	if (!slash)
+		return ".";
+	size_t len = slash == path ? 1 : (size_t)(slash - path);
+	memcpy(dst, path, len);
+	dst[len] = '\0';
+	return dst;
+}
 
-	snprintf(copy, sizeof(copy), "%s", path);
-	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+static bool sync_folder(const char *path, struct err *err)
+{
+	char parent[PATH_MAX];
+	int fd = open(parent_of(path, parent), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
-	bool ok = fsync(fd) == 0;
-	int saved = errno;
+		return fail(err, path, "cannot open its folder");
+	/* Some file systems cannot sync a folder and say EINVAL: there is nothing more to do then.
+	 */
+	bool ok = fsync(fd) == 0 || errno == EINVAL;
+	if (!ok)
+		fail(err, path, "cannot sync its folder");
 	close(fd);
-	errno = saved;
 	return ok;
 }
 
-static bool fill_file(int fd, struct slice bytes, mode_t mode)
+static bool write_temporary(
+    int fd, const char *path, struct slice bytes, mode_t mode, struct err *err)
 {
-	return file_write_all(fd, bytes) && fchmod(fd, mode) == 0 && fsync(fd) == 0;
+	if (fchmod(fd, mode) != 0)
+		return fail(err, path, "cannot set the mode");
+	if (!file_write_all(fd, bytes))
+		return fail(err, path, "cannot write");
+	return fsync(fd) == 0 || fail(err, path, "cannot sync");
 }
 
 bool file_write_atomic(const char *path, struct slice bytes, mode_t mode, struct err *err)
 {
 	char temporary[PATH_MAX];
-	int len = snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
-
-	if (len < 0 || (size_t)len >= sizeof(temporary)) {
+	int n = snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
+	if (n < 0 || (size_t)n >= sizeof(temporary)) {
 		errno = ENAMETOOLONG;
-		return fail_errno(err, "write", path);
+		return fail(err, path, "cannot write");
 	}
 	int fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
-		return fail_errno(err, "write", path);
-	bool ok = fill_file(fd, bytes, mode);
-	int saved = errno;
-	if (close(fd) != 0 && ok) {
-		ok = false;
-		saved = errno;
-	}
-	errno = saved;
-	if (!ok || rename(temporary, path) != 0) {
-		fail_errno(err, "write", path);
+		return fail(err, path, "cannot create a file beside it");
+	bool ok = write_temporary(fd, path, bytes, mode, err);
+	if (close(fd) != 0 && ok)
+		ok = fail(err, path, "cannot close");
+	if (ok && rename(temporary, path) != 0)
+		ok = fail(err, path, "cannot replace");
+	if (!ok) {
 		unlink(temporary);
 		return false;
 	}
-	return sync_folder_of(path) || fail_errno(err, "sync the folder of", path);
-}
-
-static bool is_folder(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static bool make_dir(const char *path, mode_t mode, struct err *err)
-{
-	if (mkdir(path, mode) == 0)
-		return true;
-	int saved = errno;
-	if (saved == EEXIST && is_folder(path))
-		return true;
-	errno = saved;
-	return fail_errno(err, "make the folder", path);
+	return sync_folder(path, err);
 }
 
 bool file_make_dirs(const char *path, mode_t mode, struct err *err)
 {
 	char part[PATH_MAX];
 	size_t len = strlen(path);
-
 	if (len == 0 || len >= sizeof(part)) {
 		errno = len ? ENAMETOOLONG : ENOENT;
-		return fail_errno(err, "make the folder", path);
+		return fail(err, path, "cannot create the folder");
 	}
 	memcpy(part, path, len + 1);
-	for (size_t i = 1; i < len; i++) {
-		if (part[i] != '/')
+	for (size_t i = 1; i <= len; i++) {
+		if (part[i] != '/' && part[i] != '\0')
 			continue;
 		part[i] = '\0';
-		if (!make_dir(part, mode, err))
-			return false;
-		part[i] = '/';
+		if (mkdir(part, mode) != 0 && errno != EEXIST)
+			return fail(err, path, "cannot create the folder");
+		part[i] = path[i];
 	}
-	return make_dir(part, mode, err);
+	struct stat st;
+	if (stat(path, &st) != 0)
+		return fail(err, path, "cannot create the folder");
+	errno = ENOTDIR;
+	return S_ISDIR(st.st_mode) || fail(err, path, "cannot create the folder");
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* siphash: SipHash-1-3, the keyed hash of strmap (Aumasson and Bernstein, "SipHash: a fast short-input PRF"). */
+/* siphash: SipHash-c-d of Aumasson and Bernstein, keyed hashing that an attacker cannot steer. */
 #include "common/slice.h"
 
-struct siphash_key {
-	uint64_t k0, k1;
-};
+enum { SIPHASH_KEY_BYTES = 16 };
 
-uint64_t siphash13(struct siphash_key key, struct slice bytes);
-/* The variant whose test vectors the authors published; shares all but the number of rounds. */
-uint64_t siphash24(struct siphash_key key, struct slice bytes);
+/* SipHash-1-3: for hash tables. */
+uint64_t siphash13(const unsigned char key[SIPHASH_KEY_BYTES], struct slice bytes);
+/* SipHash-2-4: the variant with published vectors, which prove both. */
+uint64_t siphash24(const unsigned char key[SIPHASH_KEY_BYTES], struct slice bytes);
