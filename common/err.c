@@ -13,7 +13,8 @@ void err_clear(struct err *err)
 	err->file[0] = err->text[0] = '\0';
 }
 
-static void err_fill(struct err *err, struct err_pos pos, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void err_fill(
+    struct err *err, struct err_pos pos, const char *fmt, va_list args)
 {
 	if (!err || err->set)
 		return;

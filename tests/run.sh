@@ -11,12 +11,17 @@ mkdir -p build/results
 passed=0 failed=0 skipped=0
 
 tally() { # FILE -> adds to the counts; a suite that printed no result has failed
-	local file=$1 code=$2 ok bad skip
+	local file=$1 code=$2 ok bad skip plan
 	skip=$(grep -ciE '^ *ok\b.*# *skip' "$file")
 	ok=$(($(grep -cE '^ *ok\b' "$file") - skip))
 	bad=$(grep -cE '^ *not ok\b' "$file")
 	if [ "$code" -ne 0 ] && [ "$bad" -eq 0 ]; then
 		echo "  the suite ended with code $code and no failed test of its own: counted as one failure"
+		bad=1
+	fi
+	plan=$(sed -nE 's/^1\.\.([0-9]+)$/\1/p' "$file" | tail -1)
+	if [ "${plan:-none}" != $((ok + bad + skip)) ] && [ "$bad" -eq 0 ]; then
+		echo "  the suite planned ${plan:-nothing} and told $((ok + bad + skip)) results: counted as one failure"
 		bad=1
 	fi
 	if [ $((ok + bad + skip)) -eq 0 ]; then

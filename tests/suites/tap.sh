@@ -12,24 +12,33 @@ tap_run() {
 	if "$@" >"$log" 2>&1; then tap_pass "$name"; else tap_fail "$name"; sed 's/^/# /' "$log" | tail -60; fi
 	rm -f "$log"
 }
-# tap_cmocka NAME PROGRAM: every test of a cmocka program; a crash is a failure of its own
+# tap_cmocka NAME PROGRAM: every test of a cmocka program. A crash is a failure of its own, and so is a program
+# that says less than its plan promised: exit() in a test ends a program with code 0.
+# A skipped test is "not ok 2 # SKIP name" from cmocka 1.1.5 and "ok 2 # SKIP name" from later ones.
 tap_cmocka() {
-	local name=$1 program=$2 out code
+	local name=$1 program=$2 out code planned=0 seen=0 bad=$tap_bad
 	out=$(mktemp)
 	CMOCKA_MESSAGE_OUTPUT=TAP ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 		timeout 300 "$program" >"$out" 2>&1
 	code=$?
 	while IFS= read -r line; do
 		case $line in
-		"ok "*"# SKIP"*) tap_skip "$name: ${line#ok * - }" "" ;;
+		1..*) planned=$((planned + ${line#1..})) && continue ;;
+		*"# SKIP"*) tap_skip "$name: $(sed -E 's/^(not )?ok [0-9]+ *-? *//; s/ *# SKIP */ /; s/^ *| *$//g' <<<"$line")" "" ;;
 		"ok "*) tap_pass "$name: ${line#ok * - }" ;;
-		"not ok "*) tap_fail "$name: ${line#not ok * - }" ;;
+		*) tap_fail "$name: ${line#not ok * - }" ;;
 		esac
-	done < <(grep -E '^(ok|not ok) [0-9]+' "$out")
-	if [ "$code" -ne 0 ]; then
-		grep -qE '^not ok' "$out" || tap_fail "$name ended with code $code"
-		sed 's/^/# /' "$out" | tail -80
+		seen=$((seen + 1))
+	done < <(grep -aE '^(1\.\.[0-9]+$|(not )?ok [0-9]+ )' "$out")
+	if [ "$planned" -eq 0 ]; then
+		tap_fail "$name ran no test"
+	elif [ "$seen" -ne "$planned" ]; then
+		tap_fail "$name told $seen results of $planned"
 	fi
+	if [ "$code" -ne 0 ] && [ "$tap_bad" -eq "$bad" ]; then
+		tap_fail "$name ended with code $code"
+	fi
+	[ "$tap_bad" -eq "$bad" ] || sed 's/^/# /' "$out" | tail -80
 	rm -f "$out"
 }
 tap_done() { echo "1..$tap_n"; [ "$tap_bad" -eq 0 ]; }
