@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/utf8.h"
 #include "spoa/waf/transforms/families.h"
 #include "spoa/waf/transforms/rewrite.h"
 
@@ -234,26 +235,13 @@ TRANSFORM(css_decode)
 /* ---- UTF-8 --------------------------------------------------------------------------------------
  */
 
-/*
- * The code point of the well-formed sequence of two to four bytes at the next byte (RFC 3629:
- * shortest form, no surrogates); *len is its length. -1: there is none.
- */
-static long utf8_sequence(const struct rewrite *w, size_t *len)
+/* The code point of the well-formed sequence of `len` bytes, two to four, at the next byte. */
+static long code_point(const struct rewrite *w, size_t len)
 {
-	static const long shortest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	int lead = rewrite_peek(w, 0);
-	*len = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-	if (lead < 0xc0 || lead > 0xf7)
-		return -1;
-	long code = lead & (0x7f >> *len);
-	for (size_t i = 1; i < *len; i++) {
-		int c = rewrite_peek(w, i);
-		if (c < 0 || (c & 0xc0) != 0x80)
-			return -1;
-		code = code << 6 | (c & 0x3f);
-	}
-	bool surrogate = code >= 0xd800 && code <= 0xdfff;
-	return code < shortest[*len] || code > 0x10ffff || surrogate ? -1 : code;
+	long code = rewrite_peek(w, 0) & (0x7f >> len);
+	for (size_t i = 1; i < len; i++)
+		code = code << 6 | (rewrite_peek(w, i) & 0x3f);
+	return code;
 }
 
 static void put_unicode(struct rewrite *w, long code)
@@ -281,13 +269,12 @@ TRANSFORM(utf8_to_unicode)
 	if (!is_high(in) || !rewrite_begin(&w, in, 0, 3, arena))
 		return in;
 	while (rewrite_more(&w)) {
-		size_t len;
-		long code = utf8_sequence(&w, &len);
-		if (code < 0) {
+		size_t len = utf8_sequence_len(slice_from(in, w.at));
+		if (len < 2) {
 			rewrite_copy(&w, 1);
 			continue;
 		}
-		put_unicode(&w, code);
+		put_unicode(&w, code_point(&w, len));
 		w.at += len;
 	}
 	return rewrite_end(&w);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* scratch: what the operators of one thread keep between matches, and PCRE2's bounds. */
+#include "spoa/waf/operators/operator.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+enum {
+	/* The manual's flags: . takes newlines too, $ is the very end. */
+	RX_OPTIONS = PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY,
+	/* Backtracks of one match, whatever is left of the budget. About 10 ms. */
+	RX_MATCH_LIMIT = 500000,
+	RX_HEAP_LIMIT_KIB = 4096,
+	RX_STACK_MIN_BYTES = 32 << 10,
+	RX_STACK_MAX_BYTES = 1 << 20,
+	RX_DYNAMIC_SLOTS = 8,
+	RX_DYNAMIC_MAX_BYTES = 4096,
+	SQLI_FINGERPRINT_BYTES = 16, /* libinjection writes at most nine */
+};
+
+/* A pattern that came into being at run time, by a macro in the argument. */
+struct rx_dynamic {
+	struct slice text; /* on the heap */
+	pcre2_code *code;  /* NULL: not a pattern */
+};
+
+struct op_scratch {
+	pcre2_match_data *captures;
+	pcre2_match_context *context;
+	pcre2_jit_stack *stack;
+	struct rx_dynamic dynamic[RX_DYNAMIC_SLOTS]; /* replaced in turn */
+	unsigned next_dynamic;
+	char fingerprint[SQLI_FINGERPRINT_BYTES]; /* of the last @detectSQLi that matched */
+};
