@@ -98,12 +98,21 @@ static struct arena_block *block_with_room(struct arena *arena, size_t padded)
 	struct arena_block *block = arena->current;
 	if (block && block->size - block->used >= padded)
 		return block;
-	/* Blocks behind the current one are empty: left over from before a reset. */
-	struct arena_block *next = block ? block->next : arena->first;
+	/*
+	 * Blocks behind the current one are empty: left over from before a reset. One that is too
+	 * small is replaced, not skipped: a client that varies its sizes must not make the chain
+	 * grow.
+	 */
+	struct arena_block **link = block ? &block->next : &arena->first;
+	struct arena_block *next = *link;
 	if (next && next->size >= padded) {
 		next->used = 0;
 		arena->current = next;
 		return next;
+	}
+	if (next) {
+		*link = next->next;
+		free(next);
 	}
 	return block_insert(arena, block_size_for(arena, padded));
 }
@@ -200,8 +209,24 @@ void arena_restore(struct arena *arena, struct arena_mark mark)
 #endif
 }
 
+/* A block made for one large allocation is not kept: memory at rest stays near what is used. */
+static void blocks_free_large(struct arena *arena)
+{
+	struct arena_block **link = &arena->first;
+	while (*link) {
+		struct arena_block *block = *link;
+		if (block->size <= BLOCK_MAX) {
+			link = &block->next;
+			continue;
+		}
+		*link = block->next;
+		free(block);
+	}
+}
+
 void arena_reset(struct arena *arena)
 {
 	arena_restore(arena, (struct arena_mark){ 0 });
+	blocks_free_large(arena);
 	arena->failed = false;
 }

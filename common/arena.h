@@ -49,7 +49,7 @@ char *arena_vprintf(struct arena *arena, const char *fmt, va_list args)
 struct arena_mark arena_save(const struct arena *arena);
 /* Gives back all that was allocated after `mark`. The failed flag stays as it is. */
 void arena_restore(struct arena *arena, struct arena_mark mark);
-/* Gives back everything, clears the failed flag, keeps the blocks for the next use. */
+/* Gives back everything, clears the failed flag, keeps blocks of up to 1 MiB for the next use. */
 void arena_reset(struct arena *arena);
 
 static inline bool arena_failed(const struct arena *arena)
