@@ -128,3 +128,72 @@ stack_stop() {
 	STACK_PIDS=()
 	rm -f "$STACK_DIR/run/pids"
 }
+
+# --- the gateway's settings and parameters ---------------------------------------------------------------
+
+# The sample bank: what service teams would have written to SSM, in the shape `aws ssm get-parameters-by-path` prints.
+stack_parameters() {
+	local p=/bank/dev
+	{
+		parameter "$p/cognito/staff/pool-id" eu-west-1_staff
+		parameter "$p/cognito/staff/client/back-office" back-office
+		parameter "$p/cognito/staff/client/api-authoriser" api-authoriser
+		parameter "$p/cognito/customers/pool-id" eu-west-1_customers
+		parameter "$p/cognito/customers/client/mobile" mobile
+		parameter "$p/cognito/customers/client/web" web
+		parameter "$p/kms/operational/arn" arn:aws:kms:eu-west-1:000000000000:key/11111111-2222-3333-4444-555555555555
+		service_parameters accounts-v1 "https://localhost:$ACCOUNTS1_PORT" v1 /v1/accounts staff
+		service_parameters accounts-v2 "https://localhost:$ACCOUNTS2_PORT" v2 /v2/accounts staff
+		parameter "$p/api-services/accounts-v2/timeout-ms" 1000
+		service_parameters payments-v1 "https://localhost:$PAYMENTS_PORT" v1 /v1/payments customers
+		parameter "$p/api-services/payments-v1/scopes" payments/read,payments/write
+		parameter "$p/api-services/payments-v1/methods" GET,POST
+		parameter "$p/api-services/payments-v1/throttle-rate" "${PAYMENTS_RATE:-50}"
+		parameter "$p/api-services/payments-v1/throttle-burst" "${PAYMENTS_BURST:-100}"
+	} | jq -s '{Parameters: .}' >"$STACK_DIR/parameters.json"
+}
+
+parameter() { # NAME VALUE
+	jq -n --arg n "$1" --arg v "$2" '{Name: $n, Type: (if $v | contains(",") then "StringList" else "String" end), Value: $v, Version: 1}'
+}
+
+service_parameters() { # ID URL VERSION PREFIX AUTHORIZER
+	local p=/bank/dev/api-services/$1
+	parameter "$p/url" "$2"
+	parameter "$p/version" "$3"
+	parameter "$p/route-prefix" "$4"
+	parameter "$p/authorizer" "$5"
+}
+
+# STACK_SETTINGS is a jq program that changes the settings before they are written.
+stack_settings() {
+	local crs='[]'
+	if [ -n "${CRS_DIR:-}" ]; then
+		crs=$(jq -n --arg d "$CRS_DIR" '[$d + "/crs-setup.conf.example", $d + "/rules/*.conf"]')
+	elif [ -d /usr/share/modsecurity-crs/rules ]; then
+		crs='["/etc/modsecurity/crs/crs-setup.conf", "/usr/share/modsecurity-crs/rules/*.conf"]'
+	fi
+	jq -n --arg dir "$STACK_DIR" --arg root "$PWD" --arg bin "$STACK_BIN" --argjson crs "$crs" \
+		--arg gateway "$GATEWAY_PORT" --arg admin "$ADMIN_PORT" --arg issuer "https://localhost:$ISSUER_PORT" \
+		--arg metrics "$AGENT_METRICS_PORT" --arg audit "$AUDIT_PORT" '{
+		environment: "dev",
+		store: {kind: "file", path: ($dir + "/parameters.json")},
+		services: ["accounts-v1", "accounts-v2", "payments-v1"],
+		public_url: ("https://localhost:" + $gateway),
+		output_dir: ($dir + "/gateway"),
+		listen: ["127.0.0.1:" + $gateway],
+		tls: {certificate: ($dir + "/tls/server.pem"), client_ca: ($dir + "/tls/ca.pem")},
+		upstream: {ca_file: ($dir + "/tls/ca.pem"), timeout_ms: 10000},
+		admin: {listen: ("127.0.0.1:" + $admin)},
+		log: {target: ("127.0.0.1:" + $audit)},
+		ip_rate: {exempt: ["127.0.0.0/8"]},
+		unauthorized: {limit: 100000},
+		agent: {binary: ($bin + "/sallyport-spoa"), socket: [$dir + "/run/spoa.sock"], pid_file: ($dir + "/run/spoa.pid"),
+			metrics_listen: ("127.0.0.1:" + $metrics)},
+		authorizers: {
+			staff: {issuer: ($issuer + "/staff"), ca_file: ($dir + "/tls/ca.pem")},
+			customers: {issuer: ($issuer + "/customers"), ca_file: ($dir + "/tls/ca.pem")}
+		},
+		waf: {aws: [$root + "/haproxy/waf/aws/*.conf"], crs: $crs, cache_dir: ($dir + "/waf-cache"), default_ruleset: "aws+crs"}
+	}'" | ${STACK_SETTINGS:-.}" >"$STACK_DIR/gateway.json"
+}
