@@ -57,25 +57,29 @@ static size_t append_escaped(char *dst, size_t used, size_t size, const char *te
 	return used;
 }
 
+static size_t append_number(char *dst, size_t used, size_t size, unsigned number)
+{
+	char text[16];
+	snprintf(text, sizeof(text), "%u:", number);
+	return append_escaped(dst, used, size, text);
+}
+
 char *err_format(const struct err *err, char *dst, size_t size)
 {
-	char number[16];
 	size_t used = 0;
 	if (size == 0)
 		return dst;
 	dst[0] = '\0';
 	if (err->file[0]) {
 		used = append_escaped(dst, used, size, err->file);
-		if (err->line) {
-			snprintf(number, sizeof(number), ":%u", err->line);
-			used = append_escaped(dst, used, size, number);
-		}
-		if (err->line && err->column) {
-			snprintf(number, sizeof(number), ":%u", err->column);
-			used = append_escaped(dst, used, size, number);
-		}
-		used = append_escaped(dst, used, size, ": ");
+		used = append_escaped(dst, used, size, ":");
 	}
+	if (err->line)
+		used = append_number(dst, used, size, err->line);
+	if (err->line && err->column)
+		used = append_number(dst, used, size, err->column);
+	if (used > 0)
+		used = append_escaped(dst, used, size, " ");
 	append_escaped(dst, used, size, err->text);
 	return dst;
 }
