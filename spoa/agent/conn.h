@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * conn: the SPOP connections of one thread: reading, answering, back-pressure, timeouts.
+ *
+ * All connections of a pool share one buffer to read into and one to answer from. A connection has
+ * memory of its own only while a frame has not arrived whole, or while its peer does not take what
+ * it is sent; an idle one costs a few hundred bytes. A peer that does not take its answers is not
+ * read from until it does.
+ */
+#include "common/buf.h"
+#include "spoa/agent/counters.h"
+#include "spoa/agent/session.h"
+
+#include <ev.h>
+
+struct conn;
+
+/* Oldest first: every member of a lane has the same patience, so the first is the next to go. */
+struct conn_lane {
+	struct conn *first, *last;
+};
+
+struct conn_limits {
+	double idle_timeout_s;  /* nothing under way */
+	double frame_timeout_s; /* within a frame, a handshake, an answer or a goodbye */
+};
+
+enum { CONN_SPARES = 32, CONN_SPARE_MAX = 512 * 1024 };
+
+struct conn_pool {
+	struct ev_loop *loop;
+	struct session_handler handler;
+	struct conn_limits limits;
+	struct counters *counters;
+	/* Called when a connection has gone; may be NULL. */
+	void (*on_close)(void *context);
+	void *context;
+
+	size_t count;
+	struct conn_lane idle, busy;
+	struct ev_timer sweep;
+	char *rx, *tx;
+	struct buf spares[CONN_SPARES];
+	size_t spare_count;
+};
+
+/* loop, handler, limits and counters are set by the caller before; false: no memory. */
+bool conn_pool_init(struct conn_pool *pool);
+/* Closes what is still open, without a word. */
+void conn_pool_release(struct conn_pool *pool);
+
+/* Takes over a connected non-blocking socket, and closes it when there is no memory: then false. */
+bool conn_open(struct conn_pool *pool, int fd);
+
+/*
+ * Answers what has arrived on every connection, then takes leave of each. They are gone when their
+ * peers have closed too, or after frame_timeout_s.
+ */
+void conn_pool_drain(struct conn_pool *pool);
