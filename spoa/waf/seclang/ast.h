@@ -111,10 +111,12 @@ struct ast_settings {
 
 struct ast {
 	struct arena *arena;
+	struct arena *keep; /* for what outlives the load */
 	struct err_list *errors;
 	struct ast_item *first, **last;
 	struct ast_update *first_update, **last_update;
 	struct ast_settings settings;
 };
 
-void ast_init(struct ast *ast, struct arena *arena, struct err_list *errors);
+/* `keep` may be `arena`. */
+void ast_init(struct ast *ast, struct arena *arena, struct arena *keep, struct err_list *errors);

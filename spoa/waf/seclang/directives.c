@@ -361,7 +361,7 @@ static bool unicode_map_file(struct reader *reader, const struct sec_line *line)
 	if (!path)
 		return out_of_memory(reader, line->words[0].pos);
 	const struct unicode_map *map =
-	    unicode_map_load(path, (unsigned)code_page, reader->ast->arena, &err);
+	    unicode_map_load(path, (unsigned)code_page, reader->ast->keep, &err);
 	if (!map)
 		return err_list_add(reader->ast->errors, line->words[1].pos, "%s", err.text);
 	reader->ast->settings.unicode_map = map;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spoa/waf/seclang/parser.h"
 
-void ast_init(struct ast *ast, struct arena *arena, struct err_list *errors)
+void ast_init(struct ast *ast, struct arena *arena, struct arena *keep, struct err_list *errors)
 {
 	*ast = (struct ast){
 		.arena = arena,
+		.keep = keep,
 		.errors = errors,
 		.settings = {
 			.request_body = true,
@@ -187,9 +188,18 @@ bool parse_targets(
 
 /* ---- operator ----------------------------------------------------------------------------- */
 
+/*
+ * CRS 3.3 has rules with these, which its settings leave switched off. They ask a database or the
+ * DNS that is not there, as in a ModSecurity without them, and so never match (docs/waf.md).
+ */
+static bool asks_nobody(struct slice name)
+{
+	return slice_eq_nocase(name, SLICE("geoLookup")) || slice_eq_nocase(name, SLICE("rbl"));
+}
+
 static bool find_operator(struct ast *ast, struct slice name, struct ast_operator *out)
 {
-	out->op = operator_find(name);
+	out->op = operator_find(asks_nobody(name) ? SLICE("noMatch") : name);
 	if (out->op)
 		return true;
 	const char *reason = operator_unsupported(name);
@@ -225,7 +235,7 @@ bool parse_operator(struct ast *ast, const struct sec_word *word, struct ast_ope
 	}
 	if (!find_operator(ast, name, out))
 		return false;
-	out->argument = slice_from(s, at);
+	out->argument = asks_nobody(name) ? slice_of(NULL, 0) : slice_from(s, at);
 	out->argument_pos = sec_word_pos(word, at);
 	if (out->op->needs_argument && slice_is_empty(out->argument) &&
 	    !slice_eq_nocase(name, SLICE("rx")))

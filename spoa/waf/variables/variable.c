@@ -13,7 +13,6 @@ static const struct {
 } unsupported[] = {
 	{ "ENV",            "the process environment is not shown to rules" },
 	{ "FILES_TMPNAMES", "uploads are not written to disk" },
-	{ "GEO",            "there is no geographical database" },
 	{ "REMOTE_GROUP",   "there is no user database" },
 	{ "SCRIPT_BASENAME", "there are no scripts behind a gateway" },
 	{ "SCRIPT_FILENAME", "there are no scripts behind a gateway" },
