@@ -55,6 +55,9 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The registry carries these files with it (registry/embedded.c).
+$(B)/registry/embedded.o: $(wildcard haproxy/*.cfg haproxy/*.conf haproxy/*.http)
+
 $(B)/libsallyport.a: $(call OBJ,$(SOURCES))
 	@rm -f $@
 	$(Q)ar rcs $@ $^

@@ -60,13 +60,15 @@ struct store_ops {
 	 * Adds every parameter below `prefix` ("/bank/dev", no slash at the end), recursively and
 	 * decrypted. All or nothing: a partial answer is an error. No parameter at all is success.
 	 */
-	bool (*list)(struct store *store, const char *prefix, struct parameter_list *out, struct err *err);
+	bool (*list)(
+	    struct store *store, const char *prefix, struct parameter_list *out, struct err *err);
 	/* Creates or overwrites. *version, when given, becomes the new version. */
-	bool (*put)(struct store *store, const char *name, struct slice value, enum parameter_type type,
-	    uint64_t *version, struct err *err);
+	bool (*put)(struct store *store, const char *name, struct slice value,
+	    enum parameter_type type, uint64_t *version, struct err *err);
 	/* Removes; true when there was none. */
 	bool (*remove)(struct store *store, const char *name, struct err *err);
-	/* One line for people: "file parameters.json", "ssm eu-west-1". Lives as long as the store. */
+	/* One line for people: "file parameters.json", "ssm eu-west-1". Lives as long as the store.
+	 */
 	const char *(*describe)(const struct store *store);
 	void (*free)(struct store *store);
 };
@@ -85,7 +87,8 @@ static inline void store_free(struct store *store)
 /* NULL with err set when there is no memory. The file need not exist before the first put(). */
 struct store *store_file_new(const char *path, struct err *err);
 
-/* Each may be NULL: then the environment, the profile or IMDS decides, in the order of the AWS SDKs. */
+/* Each may be NULL: then the environment, the profile or IMDS decides, in the order of the AWS
+ * SDKs. */
 struct store_ssm_options {
 	const char *region;
 	const char *profile;

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* cmd: the subcommands of sallyport-registry, one file each; main.c has the table. */
+#include "registry/gateway.h"
+
+enum { EXIT_NOTHING = 0, EXIT_FAILED = 1, EXIT_CHANGES = 2 };
+
+struct cmd_options {
+	const char *settings_file;
+	const char *out;
+	bool json;
+	bool hold_back;
+	bool yes;
+};
+extern struct cmd_options cmd_options;
+
+int cmd_validate(int argc, char **argv);
+int cmd_render(int argc, char **argv);
+int cmd_fields(int argc, char **argv);
+
+/*
+ * gateway_open() and gateway_load(), with errors and findings printed. False: the command ends with
+ * EXIT_FAILED; the gateway is released already. With --hold-back, findings of services are
+ * warnings.
+ */
+bool cmd_load(struct gateway *gateway);
+/* Prints "sallyport-registry: text" and returns EXIT_FAILED. */
+int cmd_fail(const struct err *err);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* haproxy_version: the one place that knows how HAProxy's versions differ. */
+#include "common/err.h"
+
+struct haproxy_version {
+	unsigned major, minor;
+};
+
+enum haproxy_feature {
+	FEATURE_STICK_COUNTERS,   /* tune.stick-counters: more than three tracked tables */
+	FEATURE_EARLY_ERRORFILES, /* errorfile 400 and 408 are used for requests that cannot be
+	                             parsed */
+	FEATURE_RELOAD_ANSWERS,   /* the master's `reload` waits and says whether it worked */
+	FEATURE_COUNT
+};
+
+/* "3.0", "2.6.12-1+deb12u4", or the whole output of haproxy -v. Oldest supported: 2.6. */
+bool haproxy_version_parse(struct slice text, struct haproxy_version *out, struct err *err);
+bool haproxy_has(struct haproxy_version version, enum haproxy_feature feature);
