@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { READ_STEP = 64 * 1024 };
+enum { READ_STEP = 32 * 1024 };
 
 static bool fail(struct err *err, const char *path, const char *what)
 {
@@ -16,25 +16,26 @@ static bool fail(struct err *err, const char *path, const char *what)
 	return err_set_at(err, (struct err_pos){ path, 0, 0 }, "%s: %s", what, strerror(why));
 }
 
+/* By way of the stack, so that `out` grows by the bytes that came and its own limit is exact. */
 static bool read_fd(int fd, const char *path, size_t max_bytes, struct buf *out, struct err *err)
 {
+	char step[READ_STEP];
+	struct err_pos pos = { path, 0, 0 };
 	size_t total = 0;
 	for (;;) {
-		if (!buf_reserve(out, READ_STEP))
-			return err_set_at(
-			    err, (struct err_pos){ path, 0, 0 }, "cannot read: no memory");
-		ssize_t n = read(fd, out->data + out->len, READ_STEP);
+		ssize_t n = read(fd, step, sizeof(step));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return fail(err, path, "cannot read");
 		if (n == 0)
 			return true;
+		if ((size_t)n > max_bytes - total)
+			return err_set_at(err, pos, "longer than %zu bytes", max_bytes);
 		total += (size_t)n;
-		if (total > max_bytes)
-			return err_set_at(err, (struct err_pos){ path, 0, 0 },
-			    "longer than %zu bytes", max_bytes);
-		out->len += (size_t)n;
+		buf_append(out, step, (size_t)n);
+		if (buf_failed(out))
+			return err_set_at(err, pos, "cannot read: no memory");
 	}
 }
 

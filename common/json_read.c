@@ -4,15 +4,34 @@
 #include "common/buf.h"
 #include "common/file.h"
 
+static struct err_pos position_at(struct slice text, const char *name, size_t offset)
+{
+	struct err_pos pos = { name, 1, 1 };
+	for (size_t i = 0; i < offset && i < text.len; i++) {
+		pos.column++;
+		if (text.ptr[i] == '\n') {
+			pos.line++;
+			pos.column = 1;
+		}
+	}
+	return pos;
+}
+
 json_t *json_read_text(struct slice text, const char *name, struct err *err)
 {
 	json_error_t error;
+	/* jansson takes no notice of a NUL behind a number; RFC 8259 has no place for one. */
+	size_t nul = slice_find_byte(text, '\0');
+	if (nul != SIZE_MAX) {
+		err_set_at(err, position_at(text, name, nul), "not valid JSON: a NUL byte");
+		return NULL;
+	}
 	json_t *root = json_loadb(
 	    text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (!root) {
-		struct err_pos pos = { name, error.line > 0 ? (unsigned)error.line : 0,
-			error.column > 0 ? (unsigned)error.column : 0 };
-		err_set_at(err, pos, "not valid JSON: %s", error.text);
+		/* Its columns count characters; its position counts the bytes it has taken. */
+		size_t last = error.position > 0 ? (size_t)error.position - 1 : 0;
+		err_set_at(err, position_at(text, name, last), "not valid JSON: %s", error.text);
 	}
 	return root;
 }
@@ -32,8 +51,8 @@ json_t *json_read_file(const char *path, size_t max_bytes, struct buf *text, str
 }
 
 /*
- * The scanner below runs over a text that jansson has accepted. It still never reads past the end:
- * at the end it sees NUL, which ends every loop.
+ * The scanner below runs over a text that jansson has accepted. On any other it answers something,
+ * but it ends and never reads past the end: each loop moves forward, up to the end.
  */
 struct scan {
 	struct slice text;
@@ -62,30 +81,23 @@ static struct slice skip_string(struct scan *s)
 	return raw;
 }
 
-/* Past a value, by counting brackets: no recursion. */
+/* To the comma or bracket behind a value, by counting brackets: no recursion. */
 static void skip_value(struct scan *s)
 {
 	size_t depth = 0;
-	do {
-		skip_blanks(s);
+	while (s->at < s->text.len) {
 		char c = peek(s);
+		bool closes = c == '}' || c == ']';
+		if (depth == 0 && (closes || c == ','))
+			return;
 		if (c == '"') {
 			skip_string(s);
-		} else if (c == '{' || c == '[') {
-			depth++;
-			s->at++;
-		} else if (c == '}' || c == ']') {
-			depth--;
-			s->at++;
-		} else if (c == ',' || c == ':') {
-			s->at++;
-		} else {
-			while (s->at < s->text.len && !ascii_is_space(peek(s)) &&
-			       !strchr(",]}", peek(s)))
-				s->at++;
+			continue;
 		}
-		skip_blanks(s);
-	} while (depth > 0 && s->at < s->text.len);
+		depth += c == '{' || c == '[';
+		depth -= closes;
+		s->at++;
+	}
 }
 
 /* From the start of an object to the value of its member `name`; false: at the object again. */
@@ -165,16 +177,8 @@ struct err_pos json_locate(struct slice text, const char *name, const char *path
 {
 	struct scan s = { text, 0 };
 	struct slice rest = slice_of_cstr(path);
-	struct err_pos pos = { name, 1, 1 };
 	skip_blanks(&s);
 	while (rest.len && step(&s, &rest))
 		;
-	for (size_t i = 0; i < s.at && i < text.len; i++) {
-		pos.column++;
-		if (text.ptr[i] == '\n') {
-			pos.line++;
-			pos.column = 1;
-		}
-	}
-	return pos;
+	return position_at(text, name, s.at);
 }

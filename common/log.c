@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -74,6 +75,7 @@ void log_write(enum log_level level, const char *fmt, ...)
 {
 	char text[TEXT_MAX], line[LINE_BYTES];
 	va_list args;
+	int saved_errno = errno;
 	if ((int)level > atomic_load_explicit(&threshold, memory_order_relaxed))
 		return;
 	va_start(args, fmt);
@@ -86,4 +88,5 @@ void log_write(enum log_level level, const char *fmt, ...)
 	 * it fails. */
 	ssize_t written = write(STDERR_FILENO, line, used);
 	(void)written;
+	errno = saved_errno;
 }

@@ -4,7 +4,7 @@
  * log: the programs' own log on stderr, one line per event. Not the access log.
  * The text is escaped after formatting: no byte of an argument can start a new line.
  * Under systemd (JOURNAL_STREAM is set) lines carry a <priority> prefix and no time.
- * Safe from any thread; a line is one write().
+ * Safe from any thread; a line is one write(); errno stays as it was.
  * Never pass a token, a cookie, a body or a key.
  */
 #include <stdbool.h>
