@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * alg: the signature algorithms of RFC 7518 section 3.1 and RFC 8037 that are accepted at all. HMAC and
- * "none" have no row, so that no list can name them.
+ * alg: the signature algorithms of RFC 7518 section 3.1 and RFC 8037 that are accepted at all. HMAC
+ * and "none" have no row, so that no list can name them.
  */
 #include "common/slice.h"
 
@@ -18,11 +18,11 @@ enum {
 struct alg {
 	const char *name;
 	enum alg_family family;
-	const char *kty;       /* of the JWK: "RSA", "EC", "OKP" */
-	const char *digest;    /* NULL: EdDSA hashes by itself */
-	const char *crv;       /* the one curve of an ECDSA algorithm */
+	const char *kty;           /* of the JWK: "RSA", "EC", "OKP" */
+	const char *digest;        /* NULL: EdDSA hashes by itself */
+	const char *crv;           /* the one curve of an ECDSA algorithm */
 	unsigned coordinate_bytes; /* ECDSA: the signature is twice as long */
-	unsigned index;        /* in the table, 0 to ALG_COUNT - 1 */
+	unsigned index;            /* in the table, 0 to ALG_COUNT - 1 */
 };
 
 /* A set of algorithms, one bit per index. */

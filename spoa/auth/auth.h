@@ -57,4 +57,5 @@ unsigned auth_reason_status(enum auth_reason reason);
 /* Lower-case code for logs and metrics: "ok", "token_expired". */
 const char *auth_reason_code(enum auth_reason reason);
 /* The WWW-Authenticate value for a 401 or 403 (RFC 6750 section 3), in the arena; else empty. */
-struct slice auth_challenge(enum auth_reason reason, const struct policy *policy, struct arena *arena);
+struct slice auth_challenge(
+    enum auth_reason reason, const struct policy *policy, struct arena *arena);

@@ -33,7 +33,8 @@ static bool octets_member(const json_t *jwk, const char *name, struct octets *ou
 	return len > 0;
 }
 
-/* ---- from parameters to EVP_PKEY ----------------------------------------------------------------- */
+/* ---- from parameters to EVP_PKEY
+ * ----------------------------------------------------------------- */
 
 static EVP_PKEY *pkey_from_params(const char *type, OSSL_PARAM *params)
 {
@@ -75,9 +76,11 @@ static const char *rsa_key(const json_t *jwk, struct key *out)
 	if (bad)
 		return bad;
 	OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-	BIGNUM *modulus = BN_bin2bn(n.bytes, (int)n.len, NULL), *exponent = BN_bin2bn(e.bytes, (int)e.len, NULL);
+	BIGNUM *modulus = BN_bin2bn(n.bytes, (int)n.len, NULL),
+	       *exponent = BN_bin2bn(e.bytes, (int)e.len, NULL);
 	OSSL_PARAM *params = NULL;
-	if (builder && modulus && exponent && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
+	if (builder && modulus && exponent &&
+	    OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
 	    OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, exponent) == 1)
 		params = OSSL_PARAM_BLD_to_param(builder);
 	int bits = modulus ? BN_num_bits(modulus) : 0;
@@ -99,7 +102,8 @@ static const char *ec_key(const json_t *jwk, struct key *out)
 	static const struct {
 		const char *crv, *group;
 		size_t bytes;
-	} curves[] = { { "P-256", "P-256", 32 }, { "P-384", "P-384", 48 }, { "P-521", "P-521", 66 } };
+	} curves[] = { { "P-256", "P-256", 32 }, { "P-384", "P-384", 48 },
+		{ "P-521", "P-521", 66 } };
 	const char *crv = text_member(jwk, "crv");
 	struct octets x, y;
 	if (!octets_member(jwk, "x", &x) || !octets_member(jwk, "y", &y))
@@ -118,7 +122,8 @@ static const char *ec_key(const json_t *jwk, struct key *out)
 		snprintf(group, sizeof(group), "%s", curves[i].group);
 		OSSL_PARAM params[] = {
 			OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-			OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * bytes),
+			OSSL_PARAM_construct_octet_string(
+			    OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * bytes),
 			OSSL_PARAM_construct_end(),
 		};
 		out->pkey = pkey_from_params("EC", OSSL_PARAM_dup(params));
@@ -143,14 +148,16 @@ static const char *okp_key(const json_t *jwk, struct key *out)
 			continue;
 		if (x.len != curves[i].key_bytes)
 			return "a key of the wrong length";
-		out->pkey = EVP_PKEY_new_raw_public_key_ex(NULL, curves[i].crv, NULL, x.bytes, x.len);
+		out->pkey =
+		    EVP_PKEY_new_raw_public_key_ex(NULL, curves[i].crv, NULL, x.bytes, x.len);
 		out->signature_bytes = curves[i].signature_bytes;
 		return NULL;
 	}
 	return "an unsupported curve";
 }
 
-/* ---- one JWK ------------------------------------------------------------------------------------- */
+/* ---- one JWK
+ * ------------------------------------------------------------------------------------- */
 
 static bool key_ops_allow(const json_t *ops)
 {
@@ -158,16 +165,16 @@ static bool key_ops_allow(const json_t *ops)
 	json_t *op;
 	if (!ops)
 		return true;
-	json_array_foreach(ops, index, op)
-		if (json_is_string(op) && strcmp(json_string_value(op), "verify") == 0)
-			return true;
+	json_array_foreach(ops, index,
+	    op) if (json_is_string(op) && strcmp(json_string_value(op), "verify") == 0) return true;
 	return false;
 }
 
 static const char *check_purpose(const json_t *jwk)
 {
 	const json_t *use = json_object_get(jwk, "use");
-	static const char *const private_members[] = { "d", "p", "q", "dp", "dq", "qi", "oth", "k" };
+	static const char *const private_members[] = { "d", "p", "q", "dp", "dq", "qi", "oth",
+		"k" };
 	if (use && (!json_is_string(use) || strcmp(json_string_value(use), "sig") != 0))
 		return "not for signatures ('use')";
 	if (!key_ops_allow(json_object_get(jwk, "key_ops")))
@@ -184,7 +191,8 @@ static alg_set algs_of(const char *kty, const char *crv)
 	alg_set set = 0;
 	for (unsigned i = 0; i < ALG_COUNT; i++) {
 		const struct alg *alg = alg_at(i);
-		if (strcmp(alg->kty, kty) == 0 && (!alg->crv || (crv && strcmp(alg->crv, crv) == 0)))
+		if (strcmp(alg->kty, kty) == 0 &&
+		    (!alg->crv || (crv && strcmp(alg->crv, crv) == 0)))
 			set |= alg_bit(alg);
 	}
 	return set;
@@ -237,7 +245,8 @@ static const char *key_fill(const json_t *jwk, struct key *out)
 		if (strcmp(kty, types[i].kty) != 0)
 			continue;
 		out->allowed = algs_of(kty, text_member(jwk, "crv"));
-		if ((bad = narrow_by_alg(jwk, out)) || (bad = read_kid(jwk, out)) || (bad = types[i].make(jwk, out)))
+		if ((bad = narrow_by_alg(jwk, out)) || (bad = read_kid(jwk, out)) ||
+		    (bad = types[i].make(jwk, out)))
 			return bad;
 		return out->pkey && pkey_is_sound(out->pkey) ? NULL : "not a sound public key";
 	}
@@ -255,14 +264,15 @@ static const char *key_parse(const json_t *jwk, struct key *out)
 	return bad;
 }
 
-/* ---- the set --------------------------------------------------------------------------------------- */
+/* ---- the set
+ * --------------------------------------------------------------------------------------- */
 
 static void note_dropped(struct keyset *set, size_t index, const json_t *jwk, const char *why)
 {
 	const char *kid = text_member(jwk, "kid");
 	if (set->dropped++ == 0)
-		snprintf(set->first_dropped, sizeof(set->first_dropped), "key %zu ('%.40s'): %s", index,
-		    kid ? kid : "no kid", why);
+		snprintf(set->first_dropped, sizeof(set->first_dropped), "key %zu ('%.40s'): %s",
+		    index, kid ? kid : "no kid", why);
 }
 
 static bool add_keys(struct keyset *set, const json_t *keys, struct err *err)
@@ -284,7 +294,8 @@ static bool add_keys(struct keyset *set, const json_t *keys, struct err *err)
 		}
 		set->keys[set->count++] = key;
 	}
-	return set->count > 0 || err_set(err, "no usable key%s%s", set->dropped ? ": " : "", set->first_dropped);
+	return set->count > 0 ||
+	       err_set(err, "no usable key%s%s", set->dropped ? ": " : "", set->first_dropped);
 }
 
 struct keyset *keyset_from_json(const json_t *document, struct err *err)

@@ -4,10 +4,11 @@
  * keyset: an issuer's keys (RFC 7517), parsed once into OpenSSL's form. Immutable and counted by
  * reference; a new document is a new set.
  *
- * Kept: RSA of 2048 to 8192 bits with an odd exponent of at least 3, P-256, P-384, P-521, Ed25519 and Ed448,
- * for verification (`use` absent or "sig", `key_ops` absent or with "verify"). Dropped with a note: symmetric keys, private keys,
- * other types and curves, weak and malformed keys. Refused as a whole: a document with two usable keys of the same
- * kid, more than KEYSET_KEYS_MAX keys, or no usable key.
+ * Kept: RSA of 2048 to 8192 bits with an odd exponent of at least 3, P-256, P-384, P-521, Ed25519
+ * and Ed448, for verification (`use` absent or "sig", `key_ops` absent or with "verify"). Dropped
+ * with a note: symmetric keys, private keys, other types and curves, weak and malformed keys.
+ * Refused as a whole: a document with two usable keys of the same kid, more than KEYSET_KEYS_MAX
+ * keys, or no usable key.
  */
 #include "common/err.h"
 #include "spoa/auth/alg.h"
@@ -34,7 +35,8 @@ struct keyset {
 	struct key keys[];
 };
 
-/* One reference for the caller. NULL with err set: not JSON, not a key set, or nothing usable in it. */
+/* One reference for the caller. NULL with err set: not JSON, not a key set, or nothing usable in
+ * it. */
 struct keyset *keyset_parse(struct slice document, const char *name, struct err *err);
 struct keyset *keyset_from_json(const json_t *document, struct err *err);
 struct keyset *keyset_ref(struct keyset *set);

@@ -43,7 +43,8 @@ static bool read_algorithms(const struct authorizer_config *config, alg_set *out
 	for (size_t i = 0; i < count; i++) {
 		const struct alg *alg = alg_find(slice_of_cstr(names[i]));
 		if (!alg)
-			return err_set(err, "authorizer '%s': unknown algorithm '%s'", config->name, names[i]);
+			return err_set(
+			    err, "authorizer '%s': unknown algorithm '%s'", config->name, names[i]);
 		*out |= alg_bit(alg);
 	}
 	return true;
@@ -54,9 +55,11 @@ static bool check_config(const struct authorizer_config *config, struct err *err
 	if (!config->issuer || !config->issuer[0])
 		return err_set(err, "authorizer '%s': no issuer", config->name);
 	if (config->audience_count == 0 || config->audience_count > POLICY_AUDIENCES_MAX)
-		return err_set(err, "authorizer '%s': 1 to %d audiences are needed", config->name, POLICY_AUDIENCES_MAX);
+		return err_set(err, "authorizer '%s': 1 to %d audiences are needed", config->name,
+		    POLICY_AUDIENCES_MAX);
 	if (config->leeway_s > POLICY_LEEWAY_MAX_S)
-		return err_set(err, "authorizer '%s': a leeway above %d s", config->name, POLICY_LEEWAY_MAX_S);
+		return err_set(
+		    err, "authorizer '%s': a leeway above %d s", config->name, POLICY_LEEWAY_MAX_S);
 	return true;
 }
 
@@ -108,7 +111,8 @@ struct authorizer *authorizer_ref(struct authorizer *authorizer)
 
 void authorizer_unref(struct authorizer *authorizer)
 {
-	if (!authorizer || atomic_fetch_sub_explicit(&authorizer->refs, 1, memory_order_acq_rel) != 1)
+	if (!authorizer ||
+	    atomic_fetch_sub_explicit(&authorizer->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	key_source_unref(authorizer->keys);
 	keyset_unref(authorizer->fixed);
@@ -143,8 +147,8 @@ static struct slice join(struct arena *arena, const struct slice *texts, size_t 
 	return slice_of(joined, at);
 }
 
-struct policy *policy_new(struct authorizer *authorizer, const char *const *scopes, size_t scope_count,
-    bool all_scopes, enum mtls_mode mtls, struct err *err)
+struct policy *policy_new(struct authorizer *authorizer, const char *const *scopes,
+    size_t scope_count, bool all_scopes, enum mtls_mode mtls, struct err *err)
 {
 	if (!check_scopes(scopes, scope_count, err))
 		return NULL;

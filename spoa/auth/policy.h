@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * policy: what a route asks of a token. An authorizer says whose tokens are accepted; a policy adds a
- * route's scopes and its client certificate rule. Both are immutable once made and counted by reference.
+ * policy: what a route asks of a token. An authorizer says whose tokens are accepted; a policy adds
+ * a route's scopes and its client certificate rule. Both are immutable once made and counted by
+ * reference.
  */
 #include "common/err.h"
 #include "spoa/auth/alg.h"
@@ -13,7 +14,8 @@ struct key_source; /* keyset_refresh.h */
 struct keyset;
 
 enum token_use { TOKEN_USE_ACCESS, TOKEN_USE_ID, TOKEN_USE_ANY };
-/* TYP_ANY accepts an absent typ, "JWT", "at+jwt" and "application/at+jwt"; TYP_AT_JWT the last two (RFC 9068). */
+/* TYP_ANY accepts an absent typ, "JWT", "at+jwt" and "application/at+jwt"; TYP_AT_JWT the last two
+ * (RFC 9068). */
 enum token_typ { TYP_ANY, TYP_JWT, TYP_AT_JWT };
 enum mtls_mode { MTLS_OFF, MTLS_OPTIONAL, MTLS_REQUIRED };
 
@@ -54,7 +56,8 @@ struct authorizer {
 	void *memory;            /* an arena with the copies */
 };
 
-/* References `keys` or `fixed`, of which exactly one is given. NULL with err set: a bad value, or no memory. */
+/* References `keys` or `fixed`, of which exactly one is given. NULL with err set: a bad value, or
+ * no memory. */
 struct authorizer *authorizer_new(const struct authorizer_config *config, struct key_source *keys,
     struct keyset *fixed, struct err *err);
 struct authorizer *authorizer_ref(struct authorizer *authorizer);
@@ -70,7 +73,8 @@ struct policy {
 	void *memory;
 };
 
-/* NULL with err set: a scope that is no scope-token of RFC 6749 section 3.3, too many, or no memory. */
-struct policy *policy_new(struct authorizer *authorizer, const char *const *scopes, size_t scope_count,
-    bool all_scopes, enum mtls_mode mtls, struct err *err);
+/* NULL with err set: a scope that is no scope-token of RFC 6749 section 3.3, too many, or no
+ * memory. */
+struct policy *policy_new(struct authorizer *authorizer, const char *const *scopes,
+    size_t scope_count, bool all_scopes, enum mtls_mode mtls, struct err *err);
 void policy_free(struct policy *policy);

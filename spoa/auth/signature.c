@@ -50,7 +50,8 @@ static size_t der_from_raw(struct slice raw, unsigned char der[DER_MAX])
 
 /*
  * A fresh EVP_PKEY_CTX per call costs some 3 µs and shares nothing between threads or keys.
- * PSS: the salt is exactly as long as the digest (RFC 7518 section 3.5); OpenSSL's default would take any.
+ * PSS: the salt is exactly as long as the digest (RFC 7518 section 3.5); OpenSSL's default would
+ * take any.
  */
 static bool set_padding(EVP_PKEY_CTX *ctx, const struct alg *alg, const EVP_MD *digest)
 {
@@ -58,13 +59,13 @@ static bool set_padding(EVP_PKEY_CTX *ctx, const struct alg *alg, const EVP_MD *
 		return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1;
 	if (alg->family == ALG_RSA_PSS)
 		return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-		    EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, digest) == 1 &&
-		    EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
+		       EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, digest) == 1 &&
+		       EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
 	return true;
 }
 
-static enum signature_result verify_digest(struct verifier *verifier, const struct key *key, const struct alg *alg,
-    struct slice input, struct slice signature)
+static enum signature_result verify_digest(struct verifier *verifier, const struct key *key,
+    const struct alg *alg, struct slice input, struct slice signature)
 {
 	unsigned char hash[EVP_MAX_MD_SIZE], der[DER_MAX];
 	unsigned int hash_len = 0;
@@ -77,37 +78,39 @@ static enum signature_result verify_digest(struct verifier *verifier, const stru
 	if (alg->family == ALG_ECDSA)
 		signature = slice_of(der, der_from_raw(signature, der));
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
-	if (ctx && EVP_PKEY_verify_init(ctx) == 1 && EVP_PKEY_CTX_set_signature_md(ctx, digest) == 1 &&
-	    set_padding(ctx, alg, digest))
-		result = EVP_PKEY_verify(ctx, (const unsigned char *)signature.ptr, signature.len, hash, hash_len) == 1
-		    ? SIGNATURE_GOOD
-		    : SIGNATURE_BAD;
+	if (ctx && EVP_PKEY_verify_init(ctx) == 1 &&
+	    EVP_PKEY_CTX_set_signature_md(ctx, digest) == 1 && set_padding(ctx, alg, digest))
+		result = EVP_PKEY_verify(ctx, (const unsigned char *)signature.ptr, signature.len,
+		             hash, hash_len) == 1
+		             ? SIGNATURE_GOOD
+		             : SIGNATURE_BAD;
 	EVP_PKEY_CTX_free(ctx);
 	return result;
 }
 
-static enum signature_result verify_message(const struct key *key, struct slice input, struct slice signature)
+static enum signature_result verify_message(
+    const struct key *key, struct slice input, struct slice signature)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	enum signature_result result = SIGNATURE_NO_MEMORY;
 	if (ctx && EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, key->pkey, NULL) == 1)
 		result = EVP_DigestVerify(ctx, (const unsigned char *)signature.ptr, signature.len,
-			     (const unsigned char *)input.ptr, input.len) == 1
-		    ? SIGNATURE_GOOD
-		    : SIGNATURE_BAD;
+		             (const unsigned char *)input.ptr, input.len) == 1
+		             ? SIGNATURE_GOOD
+		             : SIGNATURE_BAD;
 	EVP_MD_CTX_free(ctx);
 	return result;
 }
 
-enum signature_result signature_verify(struct verifier *verifier, const struct key *key, const struct alg *alg,
-    struct slice signing_input, struct slice signature)
+enum signature_result signature_verify(struct verifier *verifier, const struct key *key,
+    const struct alg *alg, struct slice signing_input, struct slice signature)
 {
 	assert(key->allowed & alg_bit(alg));
 	if (signature.len != key->signature_bytes)
 		return SIGNATURE_BAD;
-	enum signature_result result = alg->family == ALG_EDDSA
-	    ? verify_message(key, signing_input, signature)
-	    : verify_digest(verifier, key, alg, signing_input, signature);
+	enum signature_result result =
+	    alg->family == ALG_EDDSA ? verify_message(key, signing_input, signature)
+	                             : verify_digest(verifier, key, alg, signing_input, signature);
 	ERR_clear_error();
 	return result;
 }

@@ -21,8 +21,8 @@ enum signature_result {
 };
 
 /*
- * `alg` must be one of key->allowed. `signature` is the decoded third segment; its length is checked
- * before any arithmetic. Leaves OpenSSL's error queue empty.
+ * `alg` must be one of key->allowed. `signature` is the decoded third segment; its length is
+ * checked before any arithmetic. Leaves OpenSSL's error queue empty.
  */
 enum signature_result signature_verify(struct verifier *verifier, const struct key *key,
     const struct alg *alg, struct slice signing_input, struct slice signature);

@@ -52,7 +52,8 @@ static enum auth_reason decode(struct slice segment, struct arena *arena, struct
 	return AUTH_OK;
 }
 
-enum auth_reason token_split(struct slice text, size_t max_bytes, struct arena *arena, struct token *out)
+enum auth_reason token_split(
+    struct slice text, size_t max_bytes, struct arena *arena, struct token *out)
 {
 	size_t dots[2];
 	*out = (struct token){ .text = text };
@@ -64,7 +65,8 @@ enum auth_reason token_split(struct slice text, size_t max_bytes, struct arena *
 		return AUTH_HEADER_MALFORMED;
 	out->signing_input = slice_sub(text, 0, dots[1]);
 	struct slice segments[3] = { slice_sub(text, 0, dots[0]),
-		slice_sub(text, dots[0] + 1, dots[1] - dots[0] - 1), slice_from(text, dots[1] + 1) };
+		slice_sub(text, dots[0] + 1, dots[1] - dots[0] - 1),
+		slice_from(text, dots[1] + 1) };
 	struct slice *decoded[3] = { &out->header, &out->payload, &out->signature };
 	for (int i = 0; i < 3; i++) {
 		enum auth_reason reason = decode(segments[i], arena, decoded[i]);
