@@ -260,20 +260,25 @@ static struct timespec deadline_in(uint64_t ms)
 	return t;
 }
 
-static bool may_answer_ask(const struct key_source *s)
+/* When the thread is to wake up by itself; earlier when it was asked, but not before the cool-down
+ * is over. */
+static uint64_t wake_at_ms(const struct key_source *s, uint64_t regular_ms)
 {
-	return s->asked &&
-	       clock_monotonic_ms() - s->last_attempt_ms >= s->config.cooldown_s * 1000ull;
+	uint64_t cooled_ms = s->last_attempt_ms + s->config.cooldown_s * 1000ull;
+	return s->asked && cooled_ms < regular_ms ? cooled_ms : regular_ms;
 }
 
 static void rest(struct key_source *s, uint64_t ms)
 {
-	struct timespec deadline = deadline_in(ms);
-	while (!s->stop && !s->forced && !may_answer_ask(s))
-		if (pthread_cond_timedwait(&s->wake, &s->lock, &deadline) != 0)
-			break;
-	/* What was asked during the cool-down is answered by the next regular refresh. */
-	s->asked = false;
+	uint64_t regular_ms = clock_monotonic_ms() + ms, now_ms;
+	while (!s->stop && !s->forced) {
+		uint64_t until_ms = wake_at_ms(s, regular_ms);
+		now_ms = clock_monotonic_ms();
+		if (now_ms >= until_ms)
+			return;
+		struct timespec deadline = deadline_in(until_ms - now_ms);
+		pthread_cond_timedwait(&s->wake, &s->lock, &deadline);
+	}
 }
 
 static void *source_main(void *arg)
