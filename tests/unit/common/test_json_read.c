@@ -42,7 +42,8 @@ static void wrong_text_is_told_with_its_position(void **state)
 		{ SLICE_INIT("[1"),                        1, 2,  "']' expected" },
 		{ SLICE_INIT("[\"\xff\"]"),                1, 2,  "unable to decode byte" },
 		{ SLICE_INIT("[\"\\u0000\"]"),           1, 9,  "NUL" },
-		{ SLICE_INIT("[1\0]"),                     1, 2,  "']' expected" },
+		{ SLICE_INIT("[1\0]"),                      1, 3,  "a NUL byte" },
+		{ SLICE_INIT("[1]\n\0"),                   2, 1,  "a NUL byte" },
 		{ SLICE_INIT("[1e999]"),                   1, 6,  "real number overflow" },
 		// clang-format on
 	};
