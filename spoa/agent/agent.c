@@ -30,7 +30,8 @@ struct seat {
 struct loader {
 	pthread_t thread;
 	bool running;
-	bool again; /* asked for once more meanwhile */
+	bool again;                /* asked for once more meanwhile */
+	struct snapshot *previous; /* a reference */
 	struct snapshot *snapshot;
 	struct err_list errors;
 	uint64_t began_ms;
@@ -44,6 +45,8 @@ struct agent {
 	struct ev_timer retire, watchdog;
 	atomic_bool stop_requested, reload_requested;
 
+	struct arena arena; /* of `boot` */
+	struct config boot; /* as it was at the start: what only a restart changes */
 	struct snapshot *snapshot;
 	struct snapshot *retired; /* linked by `older` */
 	struct loader loader;
@@ -123,7 +126,8 @@ static void *load(void *argument)
 {
 	struct agent *agent = (struct agent *)argument;
 
-	agent->loader.snapshot = snapshot_load(agent->config_path, &agent->loader.errors);
+	agent->loader.snapshot =
+	    snapshot_load(agent->config_path, agent->loader.previous, &agent->loader.errors);
 	ev_async_send(agent->loop, &agent->loaded);
 	return NULL;
 }
@@ -140,11 +144,14 @@ static void begin_reload(struct agent *agent)
 	systemd_notify_reloading();
 	err_list_init(&loader->errors, 0);
 	loader->began_ms = clock_monotonic_ms();
+	loader->previous = snapshot_ref(agent->snapshot);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	loader->running = pthread_create(&loader->thread, NULL, load, agent) == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (!loader->running) {
+		snapshot_unref(loader->previous);
+		err_list_release(&loader->errors);
 		log_error("cannot reload: no thread");
 		atomic_fetch_add(&agent->reloads_failed, 1);
 		systemd_notify("READY=1");
@@ -184,7 +191,7 @@ static void finish_reload(struct agent *agent, struct snapshot *snapshot)
 		atomic_fetch_add(&agent->reloads_failed, 1);
 		return;
 	}
-	warn_of_restart(&agent->snapshot->config, &snapshot->config);
+	warn_of_restart(&agent->boot, &snapshot->config);
 	log_set_level((enum log_level)snapshot->config.log_level);
 	publish(agent, snapshot);
 	atomic_fetch_add(&agent->reloads_ok, 1);
@@ -204,6 +211,7 @@ static void on_loaded(struct ev_loop *loop, struct ev_async *watcher, int events
 		return;
 	pthread_join(loader->thread, NULL);
 	loader->running = false;
+	snapshot_unref(loader->previous);
 	finish_reload(agent, loader->snapshot);
 	err_list_release(&loader->errors);
 	systemd_notify("READY=1");
@@ -320,7 +328,7 @@ static struct counters *counters_new(void)
 
 static bool start_seat(struct agent *agent, unsigned index, struct err *err)
 {
-	const struct config *config = &agent->snapshot->config;
+	const struct config *config = &agent->boot;
 	struct seat *seat = &agent->seats[index];
 	char name[16];
 	struct worker_options options = {
@@ -352,7 +360,7 @@ static bool start_seat(struct agent *agent, unsigned index, struct err *err)
 
 static bool start_seats(struct agent *agent, struct err *err)
 {
-	unsigned count = (unsigned)agent->snapshot->config.threads;
+	unsigned count = (unsigned)agent->boot.threads;
 
 	agent->seats = calloc(count, sizeof(*agent->seats));
 	if (!agent->seats)
@@ -380,6 +388,23 @@ static bool init_loop(struct agent *agent, struct err *err)
 	return true;
 }
 
+/*
+ * Sockets are opened with the rights of the start; key sets and rules are read with those that a
+ * reload will have, and no thread is started before.
+ */
+static bool boot(struct agent *agent, struct err_list *errors, struct err *err)
+{
+	arena_init(&agent->arena, 0);
+	if (!config_load(agent->config_path, &agent->arena, &agent->boot, errors))
+		return false;
+	log_set_level((enum log_level)agent->boot.log_level);
+	if (!init_loop(agent, err) || !open_listeners(agent, &agent->boot, err) ||
+	    !privileges_drop(agent->boot.user, err))
+		return false;
+	agent->snapshot = snapshot_load(agent->config_path, NULL, errors);
+	return agent->snapshot && start_seats(agent, err);
+}
+
 struct agent *agent_start(const struct agent_options *options, struct err_list *errors)
 {
 	struct agent *agent = calloc(1, sizeof(*agent));
@@ -390,10 +415,7 @@ struct agent *agent_start(const struct agent_options *options, struct err_list *
 		return NULL;
 	}
 	agent->config_path = options->config_path;
-	agent->snapshot = snapshot_load(options->config_path, errors);
-	if (agent->snapshot && init_loop(agent, &err) &&
-	    open_listeners(agent, &agent->snapshot->config, &err) &&
-	    privileges_drop(agent->snapshot->config.user, &err) && start_seats(agent, &err)) {
+	if (boot(agent, errors, &err)) {
 		if (options->handle_signals)
 			watch_signals(agent);
 		watch_watchdog(agent);
@@ -437,6 +459,7 @@ static void abandon_reload(struct agent *agent)
 	if (!loader->running)
 		return;
 	pthread_join(loader->thread, NULL);
+	snapshot_unref(loader->previous);
 	snapshot_unref(loader->snapshot);
 	err_list_release(&loader->errors);
 	loader->running = false;
@@ -468,6 +491,7 @@ void agent_free(struct agent *agent)
 		snapshot_unref(old);
 	}
 	listener_close(&agent->listeners);
+	arena_release(&agent->arena);
 	if (agent->loop)
 		ev_loop_destroy(agent->loop);
 	free(agent);
@@ -495,7 +519,7 @@ struct agent_reloads agent_reload_counts(const struct agent *agent)
 
 bool agent_check(const char *path, struct err_list *errors)
 {
-	struct snapshot *snapshot = snapshot_load(path, errors);
+	struct snapshot *snapshot = snapshot_load(path, NULL, errors);
 
 	snapshot_unref(snapshot);
 	return snapshot != NULL;

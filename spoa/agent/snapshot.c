@@ -1,68 +1,303 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spoa/agent/snapshot.h"
 
+#include "common/buf.h"
 #include "spoa/agent/listener.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
+/* What is under construction, and where complaints go. */
+struct build {
+	struct snapshot *snapshot;
+	const struct snapshot *previous;
+	const char *path;
+	struct err_list *errors;
+};
+
+static bool complain(const struct build *b, const char *section, const char *name, const char *text)
+{
+	return err_list_add(
+	    b->errors, (struct err_pos){ .file = b->path }, "%s.%s: %s", section, name, text);
+}
+
+static bool no_memory(const struct build *b)
+{
+	return err_list_add(b->errors, (struct err_pos){ .file = b->path }, "no memory");
+}
+
+/* ---- authorizers
+ * ---------------------------------------------------------------------------------- */
+
+static struct key_source_config source_config(
+    const char *name, const struct config_authorizer *from)
+{
+	return (struct key_source_config){
+		.name = name,
+		.issuer = from->issuer,
+		.url = from->jwks_url,
+		.file = from->jwks_file,
+		.ca_file = from->ca_file,
+	};
+}
+
+/* A source that goes on as it was keeps its keys, its thread and its cool-down. */
+static struct key_source *source_of(
+    const struct build *b, const struct key_source_config *wanted, struct err *err)
+{
+	for (size_t i = 0; b->previous && i < b->previous->authorizer_count; i++) {
+		struct key_source *source = b->previous->authorizers[i].keys;
+
+		if (!key_source_matches(source, wanted))
+			continue;
+		key_source_refresh_now(source);
+		return key_source_ref(source);
+	}
+	return key_source_new(wanted, err);
+}
+
+static bool build_authorizer(const struct build *b, size_t i)
+{
+	const struct config_authorizer *from = config_authorizer_at(&b->snapshot->config, i);
+	const char *name = b->snapshot->config.authorizers.names[i];
+	struct snapshot_authorizer *to = &b->snapshot->authorizers[i];
+	const struct key_source_config keys = source_config(name, from);
+	const struct authorizer_config config = {
+		.name = name,
+		.issuer = from->issuer,
+		.audiences = from->audiences.items,
+		.audience_count = from->audiences.count,
+		.algorithms = from->algorithms.items,
+		.algorithm_count = from->algorithms.count,
+		.token_use = (enum token_use)from->token_use,
+		.typ = (enum token_typ)from->typ,
+		.leeway_s = (unsigned)from->leeway_s,
+		.max_lifetime_s = (unsigned)from->max_lifetime_s,
+		.kid_optional = !from->kid_required,
+	};
+	struct err err = { 0 };
+
+	to->keys = source_of(b, &keys, &err);
+	if (to->keys)
+		to->authorizer = authorizer_new(&config, to->keys, NULL, &err);
+	return to->authorizer || complain(b, "authorizers", name, err.text);
+}
+
+/* ---- rules
+ * ------------------------------------------------------------------------------------------ */
+
+/* The files of "aws+crs", in order, in `paths`. */
+static bool collect_paths(const struct build *b, const char *rulesets, struct config_list *paths)
+{
+	const struct config *config = &b->snapshot->config;
+	struct slice rest = slice_of_cstr(rulesets), head;
+	bool more;
+
+	paths->items = NULL;
+	paths->count = 0;
+	do {
+		char name[257];
+		const struct config_list *part;
+		const char **items;
+
+		more = slice_cut(rest, '+', &head, &rest);
+		snprintf(name, sizeof(name), "%.*s", SLICE_ARG(head));
+		part = config_ruleset_at(config, config_map_find(&config->waf.rulesets, name));
+		items =
+		    arena_array(&b->snapshot->arena, const char *, paths->count + part->count + 1);
+		if (!items)
+			return false;
+		for (size_t i = 0; i < paths->count; i++)
+			items[i] = paths->items[i];
+		for (size_t i = 0; i < part->count; i++)
+			items[paths->count++] = part->items[i];
+		paths->items = items;
+	} while (more);
+	return true;
+}
+
+static struct waf_rules *load_rules(const struct build *b, const char *rulesets)
+{
+	const struct config_waf *waf = &b->snapshot->config.waf;
+	const struct waf_options options = {
+		.cache_dir = waf->cache_dir,
+		.step_budget = waf->step_budget,
+		.budget_blocks = waf->on_budget == CONFIG_BUDGET_BLOCK,
+	};
+	struct config_list paths;
+	struct waf_rules *rules;
+
+	if (!collect_paths(b, rulesets, &paths)) {
+		no_memory(b);
+		return NULL;
+	}
+	rules = waf_rules_load(paths.items, paths.count, &options, b->errors);
+	if (rules && !strmap_put(&b->snapshot->rules, slice_of_cstr(rulesets), rules, NULL)) {
+		waf_rules_unref(rules);
+		no_memory(b);
+		return NULL;
+	}
+	return rules;
+}
+
+/* Routes with the same list on the same rules share what was compiled from it. */
+static struct slice exclusions_key(const struct build *b, const struct config_route *route)
+{
+	struct buf key;
+	struct slice copy;
+
+	buf_init(&key, 0);
+	buf_append(&key, route->waf_ruleset, strlen(route->waf_ruleset) + 1);
+	for (size_t i = 0; i < route->waf_exclude.count; i++)
+		buf_append(
+		    &key, route->waf_exclude.items[i], strlen(route->waf_exclude.items[i]) + 1);
+	copy =
+	    buf_failed(&key) ? slice_of(NULL, 0) : arena_dup(&b->snapshot->arena, buf_slice(&key));
+	buf_release(&key);
+	return copy;
+}
+
+static bool build_exclusions(const struct build *b, struct snapshot_route *route)
+{
+	const struct config_list *list = &route->config->waf_exclude;
+	struct slice key = exclusions_key(b, route->config);
+	struct waf_exclusions *made;
+
+	if (!key.ptr)
+		return no_memory(b);
+	route->exclusions = strmap_find(&b->snapshot->exclusions, key);
+	if (route->exclusions)
+		return true;
+	made = waf_exclusions_new(route->rules, list->items, list->count, b->errors);
+	if (!made)
+		return complain(b, "routes", route->id, "'waf_exclude' does not fit its rules");
+	route->exclusions = made;
+	if (strmap_put(&b->snapshot->exclusions, key, made, NULL))
+		return true;
+	waf_exclusions_free(made);
+	return no_memory(b);
+}
+
+static bool build_waf(const struct build *b, struct snapshot_route *route)
+{
+	const char *rulesets = route->config->waf_ruleset;
+
+	if (route->config->waf == CONFIG_WAF_OFF)
+		return true;
+	route->rules = strmap_find(&b->snapshot->rules, slice_of_cstr(rulesets));
+	if (!route->rules)
+		route->rules = load_rules(b, rulesets);
+	if (!route->rules)
+		return false;
+	return route->config->waf_exclude.count == 0 || build_exclusions(b, route);
+}
+
+/* ---- routes
+ * ------------------------------------------------------------------------------------------- */
+
+static bool build_policy(const struct build *b, struct snapshot_route *route)
+{
+	const struct config_route *config = route->config;
+	struct err err = { 0 };
+	size_t i;
+
+	if (strcmp(config->authorizer, "none") == 0)
+		return true;
+	i = config_map_find(&b->snapshot->config.authorizers, config->authorizer);
+	route->pool = slice_of_cstr(config->authorizer);
+	route->policy = policy_new(b->snapshot->authorizers[i].authorizer, config->scopes.items,
+	    config->scopes.count, config->scope_match == CONFIG_SCOPES_ALL,
+	    (enum mtls_mode)config->mtls, &err);
+	return route->policy || complain(b, "routes", route->id, err.text);
+}
+
+static bool build_route(const struct build *b, size_t i)
+{
+	struct snapshot_route *route = &b->snapshot->route_list[i];
+
+	route->id = b->snapshot->config.routes.names[i];
+	route->config = config_route_at(&b->snapshot->config, i);
+	if (!build_policy(b, route) || !build_waf(b, route))
+		return false;
+	return strmap_put(&b->snapshot->routes, slice_of_cstr(route->id), route, NULL) ||
+	       no_memory(b);
+}
+
+static void check_listeners(const struct build *b)
+{
+	const struct config_list *listen = &b->snapshot->config.listen;
+
+	for (size_t i = 0; i < listen->count; i++) {
+		struct err err = { 0 };
+
+		if (!listener_check(listen->items[i], &err))
+			err_list_add(b->errors, (struct err_pos){ .file = b->path },
+			    "listen[%zu]: %s", i, err.text);
+	}
+}
+
+static bool build_all(const struct build *b)
+{
+	struct snapshot *s = b->snapshot;
+	const struct config *config = &s->config;
+
+	s->authorizers =
+	    arena_array(&s->arena, struct snapshot_authorizer, config->authorizers.count + 1);
+	s->route_list = arena_array(&s->arena, struct snapshot_route, config->routes.count + 1);
+	if (!s->authorizers || !s->route_list)
+		return no_memory(b);
+	check_listeners(b);
+	for (; s->authorizer_count < config->authorizers.count; s->authorizer_count++)
+		build_authorizer(b, s->authorizer_count);
+	/* Policies refer to authorizers. */
+	if (!err_list_is_empty(b->errors))
+		return false;
+	for (; s->route_count < config->routes.count; s->route_count++)
+		build_route(b, s->route_count);
+	return err_list_is_empty(b->errors);
+}
+
+/* ---- the whole
+ * ---------------------------------------------------------------------------------------- */
+
 static void snapshot_free(struct snapshot *snapshot)
 {
+	struct strmap_entry *entry;
+
+	for (size_t i = 0; i < snapshot->route_count; i++)
+		policy_free(snapshot->route_list[i].policy);
+	for (entry = NULL; (entry = strmap_next(&snapshot->exclusions, entry)) != NULL;)
+		waf_exclusions_free(entry->value);
+	for (entry = NULL; (entry = strmap_next(&snapshot->rules, entry)) != NULL;)
+		waf_rules_unref(entry->value);
+	for (size_t i = 0; i < snapshot->authorizer_count; i++) {
+		authorizer_unref(snapshot->authorizers[i].authorizer);
+		key_source_unref(snapshot->authorizers[i].keys);
+	}
+	strmap_release(&snapshot->exclusions);
+	strmap_release(&snapshot->rules);
 	strmap_release(&snapshot->routes);
 	arena_release(&snapshot->arena);
 	free(snapshot);
 }
 
-static bool no_memory(struct err_list *errors, const char *path)
+struct snapshot *snapshot_load(
+    const char *path, const struct snapshot *previous, struct err_list *errors)
 {
-	return err_list_add(errors, (struct err_pos){ .file = path }, "no memory");
-}
+	struct build b = { calloc(1, sizeof(*b.snapshot)), previous, path, errors };
 
-static bool check_listeners(const struct config *config, const char *path, struct err_list *errors)
-{
-	for (size_t i = 0; i < config->listen.count; i++) {
-		struct err err = { 0 };
-
-		if (!listener_check(config->listen.items[i], &err))
-			err_list_add(errors, (struct err_pos){ .file = path }, "listen[%zu]: %s", i,
-			    err.text);
-	}
-	return err_list_is_empty(errors);
-}
-
-static bool build_routes(struct snapshot *snapshot, const char *path, struct err_list *errors)
-{
-	const struct config *config = &snapshot->config;
-	struct snapshot_route *routes =
-	    arena_array(&snapshot->arena, struct snapshot_route, config->routes.count + 1);
-
-	if (!routes)
-		return no_memory(errors, path);
-	for (size_t i = 0; i < config->routes.count; i++) {
-		routes[i].id = config->routes.names[i];
-		routes[i].config = config_route_at(config, i);
-		if (!strmap_put(&snapshot->routes, slice_of_cstr(routes[i].id), &routes[i], NULL))
-			return no_memory(errors, path);
-	}
-	return true;
-}
-
-struct snapshot *snapshot_load(const char *path, struct err_list *errors)
-{
-	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
-
-	if (!snapshot) {
-		no_memory(errors, path);
+	if (!b.snapshot) {
+		no_memory(&b);
 		return NULL;
 	}
-	atomic_init(&snapshot->refs, 1);
-	arena_init(&snapshot->arena, 0);
-	strmap_init(&snapshot->routes);
-	if (config_load(path, &snapshot->arena, &snapshot->config, errors) &&
-	    check_listeners(&snapshot->config, path, errors) &&
-	    build_routes(snapshot, path, errors))
-		return snapshot;
-	snapshot_free(snapshot);
+	atomic_init(&b.snapshot->refs, 1);
+	arena_init(&b.snapshot->arena, 0);
+	strmap_init(&b.snapshot->routes);
+	strmap_init(&b.snapshot->rules);
+	strmap_init(&b.snapshot->exclusions);
+	if (config_load(path, &b.snapshot->arena, &b.snapshot->config, errors) && build_all(&b))
+		return b.snapshot;
+	snapshot_free(b.snapshot);
 	return NULL;
 }
 

@@ -54,12 +54,17 @@ bool frame_end(struct wire_writer *writer, unsigned char *begin)
 	size_t size = (size_t)(writer->at - begin);
 
 	if (writer->failed || size - SPOP_LENGTH_BYTES > UINT32_MAX) {
-		writer->at = begin;
-		writer->failed = false;
+		frame_abandon(writer, begin);
 		return false;
 	}
 	wire_write_be32(&length, (uint32_t)(size - SPOP_LENGTH_BYTES));
 	return true;
+}
+
+void frame_abandon(struct wire_writer *writer, unsigned char *begin)
+{
+	writer->at = begin;
+	writer->failed = false;
 }
 
 void frame_write_item(struct wire_writer *writer, struct slice name, struct typed value)

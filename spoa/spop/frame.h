@@ -36,6 +36,8 @@ unsigned char *frame_begin(
     struct wire_writer *writer, enum frame_type type, uint64_t stream_id, uint64_t frame_id);
 /* False, and nothing written since `begin`, when the writer was full; it may then be used again. */
 bool frame_end(struct wire_writer *writer, unsigned char *begin);
+/* Forgets all that was written since `begin`. */
+void frame_abandon(struct wire_writer *writer, unsigned char *begin);
 
 /* One item of a KV-LIST. */
 void frame_write_item(struct wire_writer *writer, struct slice name, struct typed value);
