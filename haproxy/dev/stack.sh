@@ -197,3 +197,54 @@ stack_settings() {
 		waf: {aws: [$root + "/haproxy/waf/aws/*.conf"], crs: $crs, cache_dir: ($dir + "/waf-cache"), default_ruleset: "aws+crs"}
 	}'" | ${STACK_SETTINGS:-.}" >"$STACK_DIR/gateway.json"
 }
+
+# --- the gateway ------------------------------------------------------------------------------------------
+
+stack_issuer() {
+	stack_spawn issuer "$STACK_BIN/sallyport-jwt" serve --listen "127.0.0.1:$ISSUER_PORT" --issuer "https://localhost:$ISSUER_PORT" \
+		--tls-cert "$STACK_DIR/tls/server.crt" --tls-key "$STACK_DIR/tls/server.key" --keys "$STACK_DIR/issuer"
+	stack_wait_port "$ISSUER_PORT" issuer
+}
+
+# A token of the development issuer: stack_token POOL [options of sallyport-jwt mint, which win over the defaults]
+stack_token() {
+	local pool=$1 client=back-office scope="accounts/read accounts/write"
+	shift
+	[ "$pool" = staff ] || { client=mobile; scope="payments/read payments/write"; }
+	"$STACK_BIN/sallyport-jwt" mint --key "$STACK_DIR/issuer/$pool.pem" --issuer "https://localhost:$ISSUER_PORT/$pool" \
+		--sub "$pool-user-1" --client-id "$client" --scope "$scope" "$@"
+}
+
+stack_registry() { "$STACK_BIN/sallyport-registry" --config "$STACK_DIR/gateway.json" "$@"; }
+
+stack_agent() {
+	"$STACK_BIN/sallyport-spoa" --config "$STACK_DIR/gateway/current/agent.json" >>"$STACK_DIR/logs/agent.log" 2>&1 &
+	PID_agent=$!
+	STACK_PIDS+=("$PID_agent")
+	echo "$PID_agent $(stack_started "$PID_agent") agent" >>"$STACK_DIR/run/pids"
+	echo "$PID_agent" >"$STACK_DIR/run/spoa.pid"
+	local i
+	for i in $(seq 300); do
+		[ -S "$STACK_DIR/run/spoa.sock" ] && return 0
+		kill -0 "$PID_agent" 2>/dev/null || break
+		sleep 0.1
+	done
+	stack_say "the agent does not listen; its log ends:"
+	tail -20 "$STACK_DIR/logs/agent.log" >&2
+	return 1
+}
+
+stack_haproxy() {
+	stack_spawn haproxy haproxy -Ws -f "$STACK_DIR/gateway/current/haproxy.cfg" -S "$STACK_DIR/gateway/master.sock,mode,600"
+	stack_wait_port "$GATEWAY_PORT" haproxy
+}
+
+# The folders, certificates, files and processes of a whole gateway. STACK_AUDIT=0 leaves the audit log out.
+stack_start() {
+	mkdir -p "$STACK_DIR/logs" "$STACK_DIR/run" "$STACK_DIR/waf-cache" "$STACK_DIR/issuer" || return 1
+	stack_end_leftovers
+	stack_ports_are_free && stack_certs && stack_parameters && stack_settings || return 1
+	stack_issuer && stack_upstreams || return 1
+	stack_registry apply >>"$STACK_DIR/logs/registry.log" 2>&1 || { stack_say "apply failed:"; tail -20 "$STACK_DIR/logs/registry.log" >&2; return 1; }
+	stack_agent && stack_haproxy
+}
