@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# make run: the whole gateway in the foreground with development keys, issuer, services and parameters.
+# Everything lives in build/dev (SALLYPORT_DEV_DIR); ports are GATEWAY_PORT=8443 and so on, see below. Ctrl-C ends it.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+STACK_DIR=${SALLYPORT_DEV_DIR:-$PWD/build/dev}
+STACK_BIN=$PWD/build/release
+: "${GATEWAY_PORT:=8443}" "${ADMIN_PORT:=8405}" "${ISSUER_PORT:=9443}" "${AGENT_METRICS_PORT:=9702}" "${AUDIT_PORT:=5140}"
+: "${ACCOUNTS1_PORT:=9101}" "${ACCOUNTS2_PORT:=9102}" "${PAYMENTS_PORT:=9103}"
+. haproxy/dev/stack.sh
+
+end() {
+	trap - EXIT INT TERM
+	[ -z "${TAIL_PID:-}" ] || kill "$TAIL_PID" 2>/dev/null
+	echo
+	stack_say "stopping"
+	stack_stop
+	exit "${1:-0}"
+}
+trap 'end 0' INT TERM
+trap 'end $?' EXIT
+
+# One line per request in the manner of an access log; other programs' lines as they are.
+show_logs() {
+	tail -q -n 0 -F "$STACK_DIR"/logs/{agent,haproxy,issuer,registry,audit}.log 2>/dev/null | while IFS= read -r line; do
+		echo "$line"
+	done
+}
+
+echo "Starting the gateway; state and logs are in $STACK_DIR"
+mkdir -p "$STACK_DIR/logs"
+: >"$STACK_DIR/logs/haproxy.log"
+stack_start || end 1
+
+ca=$STACK_DIR/tls/ca.pem
+base=https://localhost:$GATEWAY_PORT
+jwt="$STACK_BIN/sallyport-jwt mint --key $STACK_DIR/issuer"
+issuer=https://localhost:$ISSUER_PORT
+cat <<EOF
+
+The gateway answers on $base. In another terminal, in this folder:
+
+  export CURL_CA_BUNDLE=$ca
+  STAFF=\$($jwt/staff.pem --issuer $issuer/staff --sub alice --client-id back-office --scope "accounts/read")
+  CUSTOMER=\$($jwt/customers.pem --issuer $issuer/customers --sub bob --client-id mobile --scope "payments/read")
+
+  curl -i -H "Authorization: Bearer \$STAFF" $base/v1/accounts/42            # 200, from accounts-v1
+  curl -i -H "Authorization: Bearer \$STAFF" $base/v2/accounts/42            # 200, from accounts-v2
+  curl -i -H "Authorization: Bearer \$CUSTOMER" $base/v1/payments            # 200, from payments-v1
+  curl -i $base/v1/accounts/42                                              # 401, no token
+  curl -i -H "Authorization: Bearer \$CUSTOMER" $base/v1/accounts/42         # 401, token of the wrong pool
+  curl -i -H "Authorization: Bearer \$($jwt/staff.pem --issuer $issuer/staff --sub alice --client-id back-office --lifetime -60)" $base/v1/accounts/42   # 401, expired
+  curl -i -H "Authorization: Bearer \$($jwt/customers.pem --issuer $issuer/customers --sub bob --client-id mobile --scope other)" $base/v1/payments   # 403, scope missing
+  curl -i -H "Authorization: Bearer \$STAFF" "$base/v1/accounts?id=1%27%20or%201=1--"   # 403, SQL injection
+  curl -i -H "Authorization: Bearer \$STAFF" $base/v1/unknown                # 404
+
+Metrics: http://127.0.0.1:$ADMIN_PORT/metrics and /agent/metrics. Ctrl-C ends everything.
+
+EOF
+show_logs &
+TAIL_PID=$!
+while kill -0 "$PID_haproxy" 2>/dev/null && kill -0 "$PID_agent" 2>/dev/null; do
+	sleep 1 &
+	wait $!
+done
+stack_say "a part of the gateway has ended; its log:"
+tail -5 "$STACK_DIR/logs/agent.log" "$STACK_DIR/logs/haproxy.log" >&2
+end 1
