@@ -64,38 +64,61 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 	return buf_failed(headers) ? 0 : size * count;
 }
 
-static void set_limits(CURL *curl, const struct http_request *request)
+/* An option that cannot be set (no memory, a libcurl without it) must not be missing silently. */
+struct setup {
+	CURL *curl;
+	CURLcode code; /* of the first that failed */
+};
+#define SET(setup, option, value)                                                                  \
+	((setup)->code =                                                                           \
+	        (setup)->code ? (setup)->code : curl_easy_setopt((setup)->curl, option, value))
+
+static void set_limits(struct setup *s, const struct http_request *request)
 {
 	unsigned connect_ms =
 	    request->connect_timeout_ms ? request->connect_timeout_ms : CONNECT_TIMEOUT_MS;
 	unsigned total_ms =
 	    request->total_timeout_ms ? request->total_timeout_ms : TOTAL_TIMEOUT_MS;
-	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)total_ms);
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, request->https_only ? "https" : "http,https");
-	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (!request->use_env_proxy)
-		curl_easy_setopt(curl, CURLOPT_PROXY, "");
-	if (request->ca_file) {
-		curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_file);
-		curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
-	}
-	if (request->unix_socket)
-		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+	SET(s, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+	SET(s, CURLOPT_TIMEOUT_MS, (long)total_ms);
+	SET(s, CURLOPT_NOSIGNAL, 1L);
+	SET(s, CURLOPT_FOLLOWLOCATION, 0L);
 }
 
-static void set_body(CURL *curl, const struct http_request *request)
+static void set_connection(struct setup *s, const struct http_request *request)
+{
+	SET(s, CURLOPT_URL, request->url);
+	SET(s, CURLOPT_PROTOCOLS_STR, request->https_only ? "https" : "http,https");
+	SET(s, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (!request->use_env_proxy)
+		SET(s, CURLOPT_PROXY, "");
+	if (request->ca_file) {
+		SET(s, CURLOPT_CAINFO, request->ca_file);
+		SET(s, CURLOPT_CAPATH, (char *)NULL);
+	}
+	if (request->unix_socket)
+		SET(s, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+}
+
+static void set_body(struct setup *s, const struct http_request *request)
 {
 	const char *method = request->method ? request->method : "GET";
-	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+	SET(s, CURLOPT_CUSTOMREQUEST, method);
 	if (strcmp(method, "HEAD") == 0)
-		curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+		SET(s, CURLOPT_NOBODY, 1L);
 	if (request->body.len == 0 && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0))
 		return;
-	curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.len ? request->body.ptr : "");
+	SET(s, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+	SET(s, CURLOPT_POSTFIELDS, request->body.len ? request->body.ptr : "");
+}
+
+static void set_sinks(struct setup *s, struct http_response *response, char *detail)
+{
+	SET(s, CURLOPT_ERRORBUFFER, detail);
+	SET(s, CURLOPT_WRITEFUNCTION, on_body);
+	SET(s, CURLOPT_WRITEDATA, &response->body);
+	SET(s, CURLOPT_HEADERFUNCTION, on_header);
+	SET(s, CURLOPT_HEADERDATA, &response->headers);
 }
 
 static struct curl_slist *header_list(const struct http_request *request, bool *ok)
@@ -144,16 +167,13 @@ bool http_perform(
 		curl_slist_free_all(headers);
 		return err_set(err, "'%s': no memory", request->url);
 	}
-	set_limits(curl, request);
-	set_body(curl, request);
-	curl_easy_setopt(curl, CURLOPT_URL, request->url);
-	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &response->body);
-	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(curl, CURLOPT_HEADERDATA, &response->headers);
-	CURLcode code = curl_easy_perform(curl);
+	struct setup setup = { curl, CURLE_OK };
+	set_limits(&setup, request);
+	set_connection(&setup, request);
+	set_body(&setup, request);
+	set_sinks(&setup, response, detail);
+	SET(&setup, CURLOPT_HTTPHEADER, headers);
+	CURLcode code = setup.code ? setup.code : curl_easy_perform(curl);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response->status);
 	curl_easy_cleanup(curl);
 	curl_slist_free_all(headers);

@@ -22,7 +22,7 @@ struct http_request {
 	bool use_env_proxy;
 	unsigned connect_timeout_ms; /* 0: 2000 */
 	unsigned total_timeout_ms;   /* 0: 5000 */
-	size_t max_body_bytes;       /* 0: 256 KiB; also bounds the headers */
+	size_t max_body_bytes;       /* 0: 256 KiB; headers: 64 KiB always */
 };
 
 struct http_response {
