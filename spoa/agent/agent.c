@@ -3,8 +3,10 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "spoa/agent/admin.h"
 #include "spoa/agent/dispatch.h"
 #include "spoa/agent/listener.h"
+#include "spoa/agent/metrics.h"
 #include "spoa/agent/privileges.h"
 #include "spoa/agent/systemd.h"
 #include "spoa/agent/worker.h"
@@ -15,6 +17,8 @@
 
 /* How often old snapshots are looked at, to be freed when the last thread has left them. */
 static const double retire_period_s = 1;
+
+enum { SEATS_MAX = 64 }; /* the bound of `threads` in config.def */
 
 /* What belongs to one worker. */
 struct seat {
@@ -51,6 +55,9 @@ struct agent {
 	struct snapshot *retired; /* linked by `older` */
 	struct loader loader;
 	atomic_uint_least64_t reloads_ok, reloads_failed;
+
+	struct admin *admin; /* NULL: not configured */
+	int64_t started_unix_s, loaded_unix_s;
 
 	struct listener_set listeners;
 	atomic_size_t connections;
@@ -194,6 +201,7 @@ static void finish_reload(struct agent *agent, struct snapshot *snapshot)
 	warn_of_restart(&agent->boot, &snapshot->config);
 	log_set_level((enum log_level)snapshot->config.log_level);
 	publish(agent, snapshot);
+	agent->loaded_unix_s = clock_unix_s();
 	atomic_fetch_add(&agent->reloads_ok, 1);
 	log_info("revision '%s' with %zu routes loaded in %llu ms", snapshot->config.revision,
 	    snapshot->config.routes.count,
@@ -220,6 +228,65 @@ static void on_loaded(struct ev_loop *loop, struct ev_async *watcher, int events
 		begin_reload(agent);
 	}
 }
+
+/* ---- pages -------------------------------------------------------------------------------- */
+
+static unsigned render_metrics(void *context, struct buf *body)
+{
+	struct agent *agent = (struct agent *)context;
+	struct counters *counters[SEATS_MAX];
+	struct metrics_input in = {
+		.counters = counters,
+		.counters_count = agent->seat_count,
+		.snapshot = agent->snapshot,
+		.connections = atomic_load(&agent->connections),
+		.reloads_ok = atomic_load(&agent->reloads_ok),
+		.reloads_failed = atomic_load(&agent->reloads_failed),
+		.started_unix_s = agent->started_unix_s,
+		.loaded_unix_s = agent->loaded_unix_s,
+		.now_unix_s = clock_unix_s(),
+	};
+
+	for (unsigned i = 0; i < agent->seat_count; i++)
+		counters[i] = agent->seats[i].counters;
+	metrics_render(&in, body);
+	return 200;
+}
+
+static unsigned render_health(void *context, struct buf *body)
+{
+	(void)context;
+	buf_append_cstr(body, "ok\n");
+	return 200;
+}
+
+/* Ready: every authorizer has had a key set, so that no good token gets 503 for want of one. */
+static unsigned render_ready(void *context, struct buf *body)
+{
+	const struct agent *agent = (const struct agent *)context;
+	unsigned status = 200;
+
+	for (size_t i = 0; i < agent->snapshot->authorizer_count; i++) {
+		struct key_source_stats stats;
+
+		key_source_stats(agent->snapshot->authorizers[i].keys, &stats);
+		if (stats.generation != 0)
+			continue;
+		buf_printf(body, "authorizer '%s' has no key set: %s\n",
+		    agent->snapshot->config.authorizers.names[i], stats.last_error);
+		status = 503;
+	}
+	if (status == 200)
+		buf_append_cstr(body, "ready\n");
+	return status;
+}
+
+static const struct admin_page pages[] = {
+	{ SLICE_INIT("/metrics"), "text/plain; version=0.0.4; charset=utf-8", render_metrics },
+	{ SLICE_INIT("/health"), "text/plain", render_health },
+	{ SLICE_INIT("/ready"), "text/plain", render_ready },
+	{ { NULL, 0 }, NULL, NULL },
+};
 
 /* ---- signals and requests
  * ---------------------------------------------------------------------------- */
@@ -314,6 +381,16 @@ static bool open_listeners(struct agent *agent, const struct config *config, str
 	    config->listen.items, config->listen.count, &options, &agent->listeners, err);
 }
 
+static bool open_admin(struct agent *agent, struct err *err)
+{
+	const char *address = agent->boot.metrics_listen;
+
+	if (!address || !*address)
+		return true;
+	agent->admin = admin_start(agent->loop, address, pages, agent, err);
+	return agent->admin != NULL;
+}
+
 /* Counters of two threads never share a cache line. */
 static struct counters *counters_new(void)
 {
@@ -362,6 +439,7 @@ static bool start_seats(struct agent *agent, struct err *err)
 {
 	unsigned count = (unsigned)agent->boot.threads;
 
+	assert(count <= SEATS_MAX);
 	agent->seats = calloc(count, sizeof(*agent->seats));
 	if (!agent->seats)
 		return err_set(err, "cannot start: no memory");
@@ -399,9 +477,11 @@ static bool boot(struct agent *agent, struct err_list *errors, struct err *err)
 		return false;
 	log_set_level((enum log_level)agent->boot.log_level);
 	if (!init_loop(agent, err) || !open_listeners(agent, &agent->boot, err) ||
-	    !privileges_drop(agent->boot.user, err))
+	    !open_admin(agent, err) || !privileges_drop(agent->boot.user, err))
 		return false;
 	agent->snapshot = snapshot_load(agent->config_path, NULL, errors);
+	agent->started_unix_s = clock_unix_s();
+	agent->loaded_unix_s = agent->started_unix_s;
 	return agent->snapshot && start_seats(agent, err);
 }
 
@@ -481,6 +561,7 @@ void agent_run(struct agent *agent)
 
 void agent_free(struct agent *agent)
 {
+	admin_stop(agent->admin);
 	stop_seats(agent);
 	abandon_reload(agent);
 	snapshot_unref(agent->snapshot);

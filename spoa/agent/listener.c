@@ -60,15 +60,17 @@ static struct addrinfo *tcp_resolve(const char *text)
 	return found;
 }
 
-static int tcp_socket(const struct addrinfo *address)
+/* Shared ports only where they are needed: else a second agent would take half of the first one's
+ * peers. */
+static int tcp_socket(const struct addrinfo *address, bool shared)
 {
-	int on = 1;
+	int on = 1, share = shared;
 	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &share, sizeof(share)) == 0 &&
 	    bind(fd, address->ai_addr, address->ai_addrlen) == 0 &&
 	    listen(fd, LISTENER_BACKLOG) == 0)
 		return fd;
@@ -83,7 +85,7 @@ static bool tcp_open(struct listener_set *set, size_t column, const char *text, 
 	bool ok = address != NULL;
 
 	for (unsigned thread = 0; ok && thread < set->threads; thread++) {
-		int fd = tcp_socket(address);
+		int fd = tcp_socket(address, set->threads > 1);
 
 		set->fds[thread * set->count + column] = fd;
 		ok = fd >= 0;
