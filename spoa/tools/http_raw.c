@@ -62,7 +62,11 @@ static const char *add_header(struct slice line, struct waf_header *header)
 		return "a header line has no colon";
 	header->name = slice_sub(line, 0, colon);
 	header->value = trim_blanks(slice_from(line, colon + 1));
-	return is_token(header->name) ? NULL : "a header name is no token";
+	if (!is_token(header->name))
+		return "a header name is no token";
+	if (memchr(line.ptr, '\r', line.len) || memchr(line.ptr, '\0', line.len))
+		return "a header line holds a CR or NUL";
+	return NULL;
 }
 
 /* Up to the empty line; a message that ends before it is taken as it is. */
@@ -141,8 +145,9 @@ static bool unchunk(struct slice in, struct arena *arena, struct slice *out)
 	return false;
 }
 
-static struct slice read_body(
-    struct slice rest, struct arena *arena, const struct waf_header *headers, size_t count)
+/* `otherwise` is the body of a message that says nothing about its length. */
+static struct slice read_body(struct slice rest, struct arena *arena,
+    const struct waf_header *headers, size_t count, struct slice otherwise)
 {
 	struct slice coding = find_header(headers, count, SLICE("transfer-encoding"));
 	struct slice length = find_header(headers, count, SLICE("content-length"));
@@ -152,7 +157,8 @@ static struct slice read_body(
 		return body;
 	if (slice_to_u64(length, SIZE_MAX / 2, &bytes))
 		return slice_sub(rest, 0, (size_t)bytes);
-	return rest;
+	/* A wrong length or coding is for rules to see, with all that came. */
+	return length.len || coding.len ? rest : otherwise;
 }
 
 /* ---- first lines
@@ -207,7 +213,8 @@ const char *http_raw_request(struct slice raw, struct arena *arena, struct waf_r
 		error = read_headers(&raw, arena, &out->headers, &out->header_count);
 	if (error)
 		return error;
-	out->body = read_body(raw, arena, out->headers, out->header_count);
+	/* RFC 9112 6.3: without a length a request has no body, a response goes on to the end. */
+	out->body = read_body(raw, arena, out->headers, out->header_count, slice_of(NULL, 0));
 	return NULL;
 }
 
@@ -225,6 +232,6 @@ const char *http_raw_response(struct slice raw, struct arena *arena, struct waf_
 	out->status = (unsigned)number;
 	const char *error = read_headers(&raw, arena, &out->headers, &out->header_count);
 	if (!error)
-		out->body = read_body(raw, arena, out->headers, out->header_count);
+		out->body = read_body(raw, arena, out->headers, out->header_count, raw);
 	return error;
 }

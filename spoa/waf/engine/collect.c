@@ -136,6 +136,23 @@ static struct slice relative_uri(struct slice uri)
 	return path == SIZE_MAX ? SLICE("/") : slice_from(rest, path);
 }
 
+/* %XX as a byte, once; "+" is a plus in a path. Servers look files up by this name. */
+static struct slice decode_path(struct transaction *tx, struct slice path)
+{
+	if (slice_find_byte(path, '%') == SIZE_MAX)
+		return path;
+	char *text = arena_alloc(tx->arena, path.len);
+	size_t len = 0;
+	for (size_t i = 0; text && i < path.len; i++) {
+		int high = i + 2 < path.len ? ascii_hex_value(path.ptr[i + 1]) : -1;
+		int low = i + 2 < path.len ? ascii_hex_value(path.ptr[i + 2]) : -1;
+		bool escape = path.ptr[i] == '%' && high >= 0 && low >= 0;
+		text[len++] = escape ? (char)(high * 16 + low) : path.ptr[i];
+		i += escape ? 2 : 0;
+	}
+	return text ? slice_of(text, len) : path;
+}
+
 static struct slice basename_of(struct slice path)
 {
 	size_t at = path.len;
@@ -156,12 +173,13 @@ static void collect_line(struct transaction *tx)
 	const struct waf_request *r = tx->request;
 	struct slice raw = uri_raw(tx);
 	struct slice protocol = protocol_of(tx, r->version);
+	struct slice path = decode_path(tx, r->path);
 	set_if_used(tx, VAR_REQUEST_METHOD, r->method);
 	set_if_used(tx, VAR_REQUEST_URI_RAW, raw);
 	set_if_used(tx, VAR_REQUEST_URI, relative_uri(raw));
-	set_if_used(tx, VAR_REQUEST_FILENAME, r->path);
-	set_if_used(tx, VAR_PATH_INFO, r->path);
-	set_if_used(tx, VAR_REQUEST_BASENAME, basename_of(r->path));
+	set_if_used(tx, VAR_REQUEST_FILENAME, path);
+	set_if_used(tx, VAR_PATH_INFO, path);
+	set_if_used(tx, VAR_REQUEST_BASENAME, basename_of(path));
 	set_if_used(tx, VAR_QUERY_STRING, r->query);
 	set_if_used(tx, VAR_REQUEST_PROTOCOL, protocol);
 	if (used(tx, VAR_REQUEST_LINE))
