@@ -1,17 +1,379 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spoa/waf/compile/prefilter.h"
 
+#include "spoa/waf/compile/dbcache.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+
+enum {
+	COMPILE_THREADS = 2,
+	RETRIES_MAX = 64,
+	RX_FLAGS = HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY,
+	PHRASE_FLAGS = HS_FLAG_CASELESS | HS_FLAG_SINGLEMATCH,
+};
+
+/* ---- which rules ------------------------------------------------------------------------------ */
+
+static bool targets_are_texts(const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->target_count; i++)
+		if (rule->targets[i].count || rule->targets[i].variable->scan == SCAN_NONE)
+			return false;
+	return rule->target_count > 0;
+}
+
+/* 0: Vectorscan does not take the pattern at all. */
+static unsigned rx_flags(const char *pattern)
+{
+	static const unsigned tries[] = { RX_FLAGS, RX_FLAGS | HS_FLAG_PREFILTER };
+	for (size_t i = 0; i < 2; i++) {
+		hs_expr_info_t *info = NULL;
+		hs_compile_error_t *error = NULL;
+		bool good = hs_expression_info(pattern, tries[i], &info, &error) == HS_SUCCESS;
+		hs_free_compile_error(error);
+		free(info);
+		if (good)
+			return tries[i];
+	}
+	return 0;
+}
+
+static bool matches(const struct operator_data *op, const char *text)
+{
+	struct op_scratch *scratch = op_scratch_new();
+	struct op_budget budget = { 100000 };
+	struct op_run run = { scratch, &budget };
+	bool match = scratch &&
+	    operator_match(op, slice_of(NULL, 0), slice_of_cstr(text), &run, NULL) != OP_NO_MATCH;
+	op_scratch_free(scratch);
+	return match;
+}
+
+/* Values as most requests have them: a pattern that matches several of them filters nothing. */
+static bool matches_ordinary_values(const struct operator_data *op)
+{
+	static const char *const ordinary[] = { "1", "a", "2026-10-01", "accounts", "Main Street 5",
+		"/v1/accounts/12345678" };
+	unsigned count = 0;
+	for (size_t i = 0; i < sizeof ordinary / sizeof *ordinary; i++)
+		count += matches(op, ordinary[i]);
+	return count >= 2;
+}
+
+static bool is_eligible(const struct rule *rule)
+{
+	if (!rule->op || rule->negated || rule->argument || rule->unlikely || !targets_are_texts(rule))
+		return false;
+	switch (operator_of(rule->op)->kind) {
+	case OPERATOR_RX: {
+		struct slice pattern = operator_argument(rule->op);
+		return !memchr(pattern.ptr, '\0', pattern.len) && rx_flags(pattern.ptr) &&
+		    !matches_ordinary_values(rule->op);
+	}
+	case OPERATOR_PHRASES:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* ---- patterns and subscriptions --------------------------------------------------------------- */
+
+static struct pattern *add_pattern(struct arena *arena, struct family *family, struct rule *rule)
+{
+	if (family->count == family->cap) {
+		size_t cap = family->cap ? family->cap * 2 : 32;
+		struct pattern *grown = arena_array(arena, struct pattern, cap);
+		if (!grown)
+			return NULL;
+		if (family->count)
+			memcpy(grown, family->patterns, family->count * sizeof *grown);
+		family->patterns = grown;
+		family->cap = cap;
+	}
+	struct pattern *pattern = &family->patterns[family->count];
+	size_t stages = rule->stages ? rule->stage_count : 1;
+	*pattern = (struct pattern){ .rule = rule };
+	pattern->subscriptions = arena_array(arena, struct subscription, rule->target_count * stages);
+	if (!pattern->subscriptions)
+		return NULL;
+	family->count++;
+	return pattern;
+}
+
+static void subscribe(struct pattern *pattern, enum variable_id variable)
+{
+	const struct rule *rule = pattern->rule;
+	for (size_t i = 0; i < (rule->stages ? rule->stage_count : 1); i++)
+		pattern->subscriptions[pattern->count++] = (struct subscription){
+			rule,
+			variable,
+			rule->stages ? rule->stages[i] : rule->pipeline,
+		};
+}
+
+static bool add_rule(struct prefilter *prefilter, struct arena *arena, struct rule *rule)
+{
+	for (size_t i = 0; i < rule->target_count; i++) {
+		enum scan_family f = rule->targets[i].variable->scan;
+		struct family *family = &prefilter->families[f];
+		if (rule->pattern[f] == NO_PATTERN) {
+			if (!add_pattern(arena, family, rule))
+				return false;
+			rule->pattern[f] = (uint32_t)family->count - 1;
+		}
+		subscribe(&family->patterns[rule->pattern[f]], rule->targets[i].variable->id);
+	}
+	rule->prefiltered = true;
+	return true;
+}
+
+/* ---- expressions -------------------------------------------------------------------------------- */
+
+struct expression_list {
+	struct expressions e;
+	unsigned cap;
+	struct arena *arena; /* scratch */
+};
+
+static bool add_expression(
+    struct expression_list *list, const char *text, unsigned flags, unsigned id)
+{
+	if (!text || list->e.count == list->cap)
+		return false;
+	list->e.texts[list->e.count] = text;
+	list->e.flags[list->e.count] = flags;
+	list->e.ids[list->e.count++] = id;
+	return true;
+}
+
+/* Every byte by its number: nothing in a phrase is then special. */
+static const char *escape(struct arena *arena, struct slice phrase)
+{
+	static const char hex[] = "0123456789abcdef";
+	char *text = arena_alloc(arena, phrase.len * 4 + 1);
+	if (!text)
+		return NULL;
+	for (size_t i = 0; i < phrase.len; i++) {
+		unsigned char c = slice_at(phrase, i);
+		memcpy(text + i * 4, (char[]){ '\\', 'x', hex[c >> 4], hex[c & 15] }, 4);
+	}
+	text[phrase.len * 4] = '\0';
+	return text;
+}
+
+static size_t expression_count(const struct operator_data *op)
+{
+	size_t count = 1;
+	if (operator_of(op)->kind == OPERATOR_PHRASES)
+		operator_phrases(op, &count);
+	return count;
+}
+
+static bool add_operator(struct expression_list *list, const struct operator_data *op, unsigned id)
+{
+	if (operator_of(op)->kind == OPERATOR_RX) {
+		const char *text = operator_argument(op).ptr;
+		return add_expression(list, text, rx_flags(text), id);
+	}
+	size_t count;
+	const struct slice *phrases = operator_phrases(op, &count);
+	for (size_t i = 0; i < count; i++)
+		if (phrases[i].len &&
+		    !add_expression(list, escape(list->arena, phrases[i]), PHRASE_FLAGS, id))
+			return false;
+	return true;
+}
+
+static bool make_expressions(const struct family *family, struct expression_list *list)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < family->count; i++)
+		count += expression_count(family->patterns[i].rule->op);
+	list->cap = (unsigned)count;
+	list->e.texts = arena_array(list->arena, const char *, count);
+	list->e.flags = arena_array(list->arena, unsigned, count);
+	list->e.ids = arena_array(list->arena, unsigned, count);
+	if (!list->e.texts || !list->e.flags || !list->e.ids)
+		return false;
+	for (size_t i = 0; i < family->count; i++)
+		if (!family->patterns[i].refused &&
+		    !add_operator(list, family->patterns[i].rule->op, (unsigned)i))
+			return false;
+	return true;
+}
+
+/* ---- compiling the families, two at a time -------------------------------------------------------- */
+
+struct build {
+	struct prefilter *prefilter;
+	const char *cache_dir;
+	atomic_uint next;
+	atomic_bool failed;
+};
+
+/* A pattern that Vectorscan refuses only now (too large together with others) is taken out. */
+static bool build_family(struct family *family, const char *cache_dir)
+{
+	for (unsigned tries = 0; tries < RETRIES_MAX; tries++) {
+		struct arena scratch;
+		int bad = -1;
+		arena_init(&scratch, 0);
+		struct expression_list list = { .arena = &scratch };
+		bool good = make_expressions(family, &list);
+		if (good && list.e.count)
+			family->database = dbcache_get(cache_dir, &list.e, &bad);
+		bool done = !good || !list.e.count || family->database || bad < 0;
+		if (!done)
+			family->patterns[list.e.ids[bad]].refused = true;
+		bool empty = good && !list.e.count;
+		arena_release(&scratch);
+		if (done)
+			return family->database || empty;
+	}
+	return false;
+}
+
+static void *build_families(void *argument)
+{
+	struct build *build = argument;
+	for (unsigned f; (f = atomic_fetch_add(&build->next, 1)) < SCAN_COUNT;)
+		if (!build_family(&build->prefilter->families[f], build->cache_dir))
+			atomic_store(&build->failed, true);
+	return NULL;
+}
+
+static bool build_all(struct prefilter *prefilter, const char *cache_dir)
+{
+	struct build build = { .prefilter = prefilter, .cache_dir = cache_dir };
+	pthread_t threads[COMPILE_THREADS - 1];
+	size_t started = 0;
+	for (; started < COMPILE_THREADS - 1; started++)
+		if (pthread_create(&threads[started], NULL, build_families, &build) != 0)
+			break;
+	build_families(&build);
+	for (size_t i = 0; i < started; i++)
+		pthread_join(threads[i], NULL);
+	return !atomic_load(&build.failed);
+}
+
+/* ---- lenses ------------------------------------------------------------------------------------- */
+
+static void lens_add(struct lens *lens, const struct pipeline *pipeline)
+{
+	for (size_t i = 0; i < lens->count; i++)
+		if (lens->pipelines[i] == pipeline)
+			return;
+	lens->pipelines[lens->count++] = pipeline;
+	lens->plain |= !pipeline->parent;
+	lens->always |= pipeline->always;
+	for (size_t i = 0; i < 4; i++)
+		lens->only_if.words[i] |= pipeline->only_if.words[i];
+}
+
+static struct lens *lens_of(struct prefilter *prefilter, const struct waf_rules *rules,
+    unsigned phase, enum variable_id variable, struct arena *arena)
+{
+	for (size_t i = 0; i < prefilter->lens_count[phase]; i++)
+		if (prefilter->lenses[phase][i].variable == variable)
+			return &prefilter->lenses[phase][i];
+	struct lens *lens = &prefilter->lenses[phase][prefilter->lens_count[phase]];
+	lens->variable = variable;
+	lens->pipelines = arena_array(arena, const struct pipeline *, rules->pipeline_count);
+	if (!lens->pipelines)
+		return NULL;
+	prefilter->lens_count[phase]++;
+	return lens;
+}
+
+static bool add_lenses(struct prefilter *prefilter, struct waf_rules *rules, const struct family *family)
+{
+	for (size_t i = 0; i < family->count; i++) {
+		const struct pattern *pattern = &family->patterns[i];
+		if (!pattern->rule->prefiltered)
+			continue;
+		for (size_t j = 0; j < pattern->count; j++) {
+			const struct subscription *s = &pattern->subscriptions[j];
+			struct lens *lens = lens_of(
+			    prefilter, rules, s->rule->info.phase, s->variable, &rules->arena);
+			if (!lens)
+				return false;
+			lens_add(lens, s->pipeline);
+		}
+	}
+	return true;
+}
+
+/* A rule is evaluated always when one of its families has no answer for it. */
+static void drop_refused(struct prefilter *prefilter)
+{
+	for (size_t f = 0; f < SCAN_COUNT; f++)
+		for (size_t i = 0; i < prefilter->families[f].count; i++)
+			if (prefilter->families[f].patterns[i].refused)
+				prefilter->families[f].patterns[i].rule->prefiltered = false;
+}
+
+static bool find_empty_hits(struct family *family, struct arena *arena)
+{
+	uint32_t *hits = arena_array(arena, uint32_t, family->count);
+	if (!hits)
+		return false;
+	for (size_t i = 0; i < family->count; i++)
+		if (matches(family->patterns[i].rule->op, ""))
+			hits[family->empty.count++] = (uint32_t)i;
+	family->empty.patterns = hits;
+	return true;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------ */
+
+static bool collect(struct prefilter *prefilter, struct waf_rules *rules)
+{
+	for (unsigned p = 1; p <= PHASE_MAX; p++) {
+		const struct phase *phase = &rules->phases[p];
+		prefilter->lenses[p] = arena_array(&rules->arena, struct lens, VAR_COUNT);
+		if (!prefilter->lenses[p])
+			return false;
+		for (size_t i = 0; i < phase->count; i++)
+			if (is_eligible(phase->rules[i]) &&
+			    !add_rule(prefilter, &rules->arena, phase->rules[i]))
+				return false;
+	}
+	return true;
+}
+
+static void mark_phases(struct waf_rules *rules)
+{
+	for (unsigned p = 1; p <= PHASE_MAX; p++) {
+		struct phase *phase = &rules->phases[p];
+		memset(phase->always, 0, bit_words(phase->count) * sizeof *phase->always);
+		for (size_t i = 0; i < phase->count; i++)
+			if (!phase->rules[i]->prefiltered)
+				bit_set(phase->always, i);
+	}
+}
 
 bool prefilter_build(struct waf_rules *rules, const char *cache_dir, struct err_list *errors)
 {
-	(void)rules;
-	(void)cache_dir;
-	(void)errors;
+	struct prefilter *prefilter = arena_new(&rules->arena, struct prefilter);
+	bool good = prefilter && collect(prefilter, rules) && build_all(prefilter, cache_dir);
+	if (good)
+		drop_refused(prefilter);
+	for (size_t f = 0; good && f < SCAN_COUNT; f++)
+		good = add_lenses(prefilter, rules, &prefilter->families[f]) &&
+		    find_empty_hits(&prefilter->families[f], &rules->arena);
+	rules->prefilter = prefilter;
+	if (!good)
+		return err_list_add(
+		    errors, (struct err_pos){ 0 }, "out of memory while making combined databases");
+	mark_phases(rules);
 	return true;
 }
 
 void prefilter_free(struct prefilter *prefilter)
 {
-	free(prefilter);
+	for (size_t f = 0; prefilter && f < SCAN_COUNT; f++)
+		hs_free_database(prefilter->families[f].database);
 }

@@ -87,7 +87,6 @@ struct transaction {
 	struct op_run run;
 	bool exhausted;
 	unsigned highest_severity;
-	struct hits empty_hits[SCAN_COUNT];
 	uint64_t *candidates;
 	struct waf_verdict *verdict;
 	struct waf_match *matches;
@@ -99,8 +98,8 @@ struct waf_worker {
 	struct arena arena;
 	struct op_scratch *op_scratch;
 	hs_scratch_t *hs_scratch;
-	uint64_t hs_serial;  /* of the rules that hs_scratch fits */
-	uint64_t serials[8]; /* other rules it fits, too */
+	size_t next_serial;
+	uint64_t serials[8]; /* of the rules that hs_scratch fits; the oldest makes room */
 	uint32_t *hit_room;
 	size_t hit_count, hit_cap;
 	struct transaction tx;
