@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spoa/waf/compile/dbcache.h"
 
+#include "common/arena.h"
 #include "common/buf.h"
 #include "common/codec.h"
 #include "common/digest.h"
@@ -12,9 +13,10 @@
 
 enum { DATABASE_BYTES_MAX = 256 << 20 };
 
-static const char magic[8] = "SPWAFDB1";
+static const char magic[8] = "SPWAFDB2";
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------------
+ */
 
 static void append_number(struct buf *buf, uint64_t number)
 {
@@ -45,7 +47,8 @@ static bool folder_is_safe(const char *dir)
 {
 	struct stat info;
 	return stat(dir, &info) == 0 && S_ISDIR(info.st_mode) &&
-	    (info.st_uid == geteuid() || info.st_uid == 0) && (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+	       (info.st_uid == geteuid() || info.st_uid == 0) &&
+	       (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 /* False when there is no cache to use. */
@@ -60,82 +63,151 @@ static bool path_of(const char *dir, const struct expressions *e, struct buf *pa
 	return !buf_failed(path);
 }
 
-/* ---- files ------------------------------------------------------------------------------------ */
+/* ---- files ------------------------------------------------------------------------------------
+ */
 
-static hs_database_t *decode(struct slice file)
+/* magic, digest of the rest, a fate for each expression, the serialized database (may be missing)
+ */
+static bool decode(struct slice file, struct expressions *e, hs_database_t **database)
 {
 	unsigned char digest[SHA256_BYTES];
-	hs_database_t *database = NULL;
 	struct slice payload = slice_from(file, sizeof magic + SHA256_BYTES);
-	if (file.len <= sizeof magic + SHA256_BYTES || memcmp(file.ptr, magic, sizeof magic) != 0 ||
+	struct slice bytes = slice_from(payload, e->count);
+	if (payload.len < e->count || memcmp(file.ptr, magic, sizeof magic) != 0 ||
 	    !digest_sha256(payload, digest) ||
 	    memcmp(file.ptr + sizeof magic, digest, sizeof digest) != 0)
-		return NULL;
-	if (hs_deserialize_database(payload.ptr, payload.len, &database) != HS_SUCCESS)
-		return NULL;
-	return database;
+		return false;
+	memcpy(e->fates, payload.ptr, e->count);
+	return !bytes.len || hs_deserialize_database(bytes.ptr, bytes.len, database) == HS_SUCCESS;
 }
 
-static hs_database_t *read_cached(const char *path)
+static bool read_cached(const char *path, struct expressions *e, hs_database_t **database)
 {
 	struct err ignored = { 0 };
 	struct buf file;
-	hs_database_t *database = NULL;
 	buf_init(&file, DATABASE_BYTES_MAX);
-	if (access(path, R_OK) == 0 && file_read(path, DATABASE_BYTES_MAX, &file, &ignored))
-		database = decode(buf_slice(&file));
+	bool good = access(path, R_OK) == 0 &&
+	            file_read(path, DATABASE_BYTES_MAX, &file, &ignored) &&
+	            decode(buf_slice(&file), e, database);
 	buf_release(&file);
-	return database;
+	return good;
 }
 
 /* A cache that cannot be written costs the next start some time, and is no error. */
-static void write_cached(const char *path, const hs_database_t *database)
+static void write_cached(
+    const char *path, const struct expressions *e, const hs_database_t *database)
 {
 	struct err ignored = { 0 };
 	unsigned char digest[SHA256_BYTES];
 	struct buf file;
 	char *bytes = NULL;
 	size_t len = 0;
-	if (hs_serialize_database(database, &bytes, &len) != HS_SUCCESS)
+	if (database && hs_serialize_database(database, &bytes, &len) != HS_SUCCESS)
 		return;
 	buf_init(&file, 0);
-	if (digest_sha256(slice_of(bytes, len), digest)) {
-		buf_append(&file, magic, sizeof magic);
-		buf_append(&file, digest, sizeof digest);
-		buf_append(&file, bytes, len);
-		if (!buf_failed(&file))
-			file_write_atomic(path, buf_slice(&file), 0644, &ignored);
+	buf_append(&file, magic, sizeof magic);
+	buf_append(&file, digest, sizeof digest);
+	buf_append(&file, e->fates, e->count);
+	buf_append(&file, bytes, len);
+	size_t head = sizeof magic + sizeof digest;
+	if (!buf_failed(&file) && digest_sha256(slice_from(buf_slice(&file), head), digest)) {
+		memcpy(file.data + sizeof magic, digest, sizeof digest);
+		file_write_atomic(path, buf_slice(&file), 0644, &ignored);
 	}
 	buf_release(&file);
 	free(bytes);
 }
 
-static hs_database_t *compile(const struct expressions *e, int *bad)
+/* ---- compiling --------------------------------------------------------------------------------
+ */
+
+static bool is_accepted(const char *text, unsigned flags)
 {
-	hs_database_t *database = NULL;
+	hs_expr_info_t *info = NULL;
 	hs_compile_error_t *error = NULL;
-	*bad = -1;
-	if (hs_compile_multi(e->texts, e->flags, e->ids, e->count, HS_MODE_BLOCK, NULL, &database,
-	        &error) == HS_SUCCESS)
-		return database;
-	if (error)
-		*bad = error->expression;
+	bool good = hs_expression_info(text, flags, &info, &error) == HS_SUCCESS;
 	hs_free_compile_error(error);
-	return NULL;
+	free(info);
+	return good;
 }
 
-hs_database_t *dbcache_get(const char *dir, const struct expressions *expressions, int *bad)
+static void decide_fates(struct expressions *e)
+{
+	for (unsigned i = 0; i < e->count; i++)
+		e->fates[i] = is_accepted(e->texts[i], e->flags[i]) ? FATE_EXACT
+		              : is_accepted(e->texts[i], e->flags[i] | HS_FLAG_PREFILTER)
+		                  ? FATE_APPROXIMATE
+		                  : FATE_REFUSED;
+}
+
+/* The expressions that are left, side by side, and where each stood before. */
+struct packed {
+	const char **texts;
+	unsigned *flags, *ids, *from;
+	unsigned count;
+};
+
+static void pack(const struct expressions *e, struct packed *out)
+{
+	out->count = 0;
+	for (unsigned i = 0; i < e->count; i++) {
+		if (e->fates[i] == FATE_REFUSED)
+			continue;
+		out->texts[out->count] = e->texts[i];
+		out->flags[out->count] =
+		    e->flags[i] | (e->fates[i] == FATE_APPROXIMATE ? HS_FLAG_PREFILTER : 0);
+		out->ids[out->count] = e->ids[i];
+		out->from[out->count++] = i;
+	}
+}
+
+/* Some patterns turn out to be too large only now: they are refused one after the other. */
+static bool compile_packed(struct expressions *e, struct packed *packed, hs_database_t **database)
+{
+	for (;;) {
+		hs_compile_error_t *error = NULL;
+		pack(e, packed);
+		if (packed->count == 0)
+			return true;
+		if (hs_compile_multi(packed->texts, packed->flags, packed->ids, packed->count,
+		        HS_MODE_BLOCK, NULL, database, &error) == HS_SUCCESS)
+			return true;
+		int bad = error ? error->expression : -1;
+		hs_free_compile_error(error);
+		if (bad < 0 || (unsigned)bad >= packed->count)
+			return false;
+		e->fates[packed->from[bad]] = FATE_REFUSED;
+	}
+}
+
+static bool compile(struct expressions *e, hs_database_t **database)
+{
+	struct arena arena;
+	arena_init(&arena, 0);
+	struct packed packed = {
+		.texts = arena_array(&arena, const char *, e->count),
+		.flags = arena_array(&arena, unsigned, e->count),
+		.ids = arena_array(&arena, unsigned, e->count),
+		.from = arena_array(&arena, unsigned, e->count),
+	};
+	decide_fates(e);
+	bool good = !arena_failed(&arena) && compile_packed(e, &packed, database);
+	arena_release(&arena);
+	return good;
+}
+
+bool dbcache_get(const char *dir, struct expressions *expressions, hs_database_t **database)
 {
 	struct buf path;
 	buf_init(&path, 4096);
+	*database = NULL;
 	bool cached = path_of(dir, expressions, &path);
-	hs_database_t *database = cached ? read_cached(buf_cstr(&path)) : NULL;
-	*bad = -1;
-	if (!database) {
-		database = compile(expressions, bad);
-		if (database && cached)
-			write_cached(buf_cstr(&path), database);
+	bool good = cached && read_cached(buf_cstr(&path), expressions, database);
+	if (!good) {
+		good = compile(expressions, database);
+		if (good && cached)
+			write_cached(buf_cstr(&path), expressions, *database);
 	}
 	buf_release(&path);
-	return database;
+	return good;
 }

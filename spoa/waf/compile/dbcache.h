@@ -12,15 +12,22 @@
 
 #include <hs/hs.h>
 
+enum expression_fate {
+	FATE_EXACT,       /* compiled as it is */
+	FATE_APPROXIMATE, /* with HS_FLAG_PREFILTER: matches at least where the pattern does */
+	FATE_REFUSED,     /* not in the database */
+};
+
 struct expressions {
 	const char **texts; /* NUL-terminated */
 	unsigned *flags;
 	unsigned *ids;
+	unsigned char *fates; /* enum expression_fate, one each: what became of it */
 	unsigned count;
 };
 
 /*
- * From the cache, or compiled and put there. `dir` may be NULL. On failure NULL; *bad is then the
- * index of the expression that Vectorscan refuses, or -1 when it was something else.
+ * From the cache, or compiled and put there; sets the fates. `dir` may be NULL. False only for want
+ * of memory; *database is NULL, too, when every expression was refused.
  */
-hs_database_t *dbcache_get(const char *dir, const struct expressions *expressions, int *bad);
+bool dbcache_get(const char *dir, struct expressions *expressions, hs_database_t **database);

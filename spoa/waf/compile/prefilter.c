@@ -9,12 +9,12 @@
 
 enum {
 	COMPILE_THREADS = 2,
-	RETRIES_MAX = 64,
 	RX_FLAGS = HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY,
 	PHRASE_FLAGS = HS_FLAG_CASELESS | HS_FLAG_SINGLEMATCH,
 };
 
-/* ---- which rules ------------------------------------------------------------------------------ */
+/* ---- which rules ------------------------------------------------------------------------------
+ */
 
 static bool targets_are_texts(const struct rule *rule)
 {
@@ -24,29 +24,13 @@ static bool targets_are_texts(const struct rule *rule)
 	return rule->target_count > 0;
 }
 
-/* 0: Vectorscan does not take the pattern at all. */
-static unsigned rx_flags(const char *pattern)
-{
-	static const unsigned tries[] = { RX_FLAGS, RX_FLAGS | HS_FLAG_PREFILTER };
-	for (size_t i = 0; i < 2; i++) {
-		hs_expr_info_t *info = NULL;
-		hs_compile_error_t *error = NULL;
-		bool good = hs_expression_info(pattern, tries[i], &info, &error) == HS_SUCCESS;
-		hs_free_compile_error(error);
-		free(info);
-		if (good)
-			return tries[i];
-	}
-	return 0;
-}
-
 static bool matches(const struct operator_data *op, const char *text)
 {
 	struct op_scratch *scratch = op_scratch_new();
 	struct op_budget budget = { 100000 };
 	struct op_run run = { scratch, &budget };
-	bool match = scratch &&
-	    operator_match(op, slice_of(NULL, 0), slice_of_cstr(text), &run, NULL) != OP_NO_MATCH;
+	bool match = scratch && operator_match(op, slice_of(NULL, 0), slice_of_cstr(text), &run,
+	                            NULL) != OP_NO_MATCH;
 	op_scratch_free(scratch);
 	return match;
 }
@@ -64,13 +48,14 @@ static bool matches_ordinary_values(const struct operator_data *op)
 
 static bool is_eligible(const struct rule *rule)
 {
-	if (!rule->op || rule->negated || rule->argument || rule->unlikely || !targets_are_texts(rule))
+	if (!rule->op || rule->negated || rule->argument || rule->unlikely ||
+	    !targets_are_texts(rule))
 		return false;
 	switch (operator_of(rule->op)->kind) {
 	case OPERATOR_RX: {
 		struct slice pattern = operator_argument(rule->op);
-		return !memchr(pattern.ptr, '\0', pattern.len) && rx_flags(pattern.ptr) &&
-		    !matches_ordinary_values(rule->op);
+		return !memchr(pattern.ptr, '\0', pattern.len) &&
+		       !matches_ordinary_values(rule->op);
 	}
 	case OPERATOR_PHRASES:
 		return true;
@@ -79,7 +64,8 @@ static bool is_eligible(const struct rule *rule)
 	}
 }
 
-/* ---- patterns and subscriptions --------------------------------------------------------------- */
+/* ---- patterns and subscriptions ---------------------------------------------------------------
+ */
 
 static struct pattern *add_pattern(struct arena *arena, struct family *family, struct rule *rule)
 {
@@ -96,7 +82,8 @@ static struct pattern *add_pattern(struct arena *arena, struct family *family, s
 	struct pattern *pattern = &family->patterns[family->count];
 	size_t stages = rule->stages ? rule->stage_count : 1;
 	*pattern = (struct pattern){ .rule = rule };
-	pattern->subscriptions = arena_array(arena, struct subscription, rule->target_count * stages);
+	pattern->subscriptions =
+	    arena_array(arena, struct subscription, rule->target_count * stages);
 	if (!pattern->subscriptions)
 		return NULL;
 	family->count++;
@@ -130,7 +117,8 @@ static bool add_rule(struct prefilter *prefilter, struct arena *arena, struct ru
 	return true;
 }
 
-/* ---- expressions -------------------------------------------------------------------------------- */
+/* ---- expressions --------------------------------------------------------------------------------
+ */
 
 struct expression_list {
 	struct expressions e;
@@ -174,10 +162,8 @@ static size_t expression_count(const struct operator_data *op)
 
 static bool add_operator(struct expression_list *list, const struct operator_data *op, unsigned id)
 {
-	if (operator_of(op)->kind == OPERATOR_RX) {
-		const char *text = operator_argument(op).ptr;
-		return add_expression(list, text, rx_flags(text), id);
-	}
+	if (operator_of(op)->kind == OPERATOR_RX)
+		return add_expression(list, operator_argument(op).ptr, RX_FLAGS, id);
 	size_t count;
 	const struct slice *phrases = operator_phrases(op, &count);
 	for (size_t i = 0; i < count; i++)
@@ -196,16 +182,17 @@ static bool make_expressions(const struct family *family, struct expression_list
 	list->e.texts = arena_array(list->arena, const char *, count);
 	list->e.flags = arena_array(list->arena, unsigned, count);
 	list->e.ids = arena_array(list->arena, unsigned, count);
-	if (!list->e.texts || !list->e.flags || !list->e.ids)
+	list->e.fates = arena_array(list->arena, unsigned char, count);
+	if (arena_failed(list->arena))
 		return false;
 	for (size_t i = 0; i < family->count; i++)
-		if (!family->patterns[i].refused &&
-		    !add_operator(list, family->patterns[i].rule->op, (unsigned)i))
+		if (!add_operator(list, family->patterns[i].rule->op, (unsigned)i))
 			return false;
 	return true;
 }
 
-/* ---- compiling the families, two at a time -------------------------------------------------------- */
+/* ---- compiling the families, two at a time
+ * -------------------------------------------------------- */
 
 struct build {
 	struct prefilter *prefilter;
@@ -214,26 +201,18 @@ struct build {
 	atomic_bool failed;
 };
 
-/* A pattern that Vectorscan refuses only now (too large together with others) is taken out. */
 static bool build_family(struct family *family, const char *cache_dir)
 {
-	for (unsigned tries = 0; tries < RETRIES_MAX; tries++) {
-		struct arena scratch;
-		int bad = -1;
-		arena_init(&scratch, 0);
-		struct expression_list list = { .arena = &scratch };
-		bool good = make_expressions(family, &list);
-		if (good && list.e.count)
-			family->database = dbcache_get(cache_dir, &list.e, &bad);
-		bool done = !good || !list.e.count || family->database || bad < 0;
-		if (!done)
-			family->patterns[list.e.ids[bad]].refused = true;
-		bool empty = good && !list.e.count;
-		arena_release(&scratch);
-		if (done)
-			return family->database || empty;
-	}
-	return false;
+	struct arena scratch;
+	arena_init(&scratch, 0);
+	struct expression_list list = { .arena = &scratch };
+	bool good = make_expressions(family, &list) &&
+	            (!list.e.count || dbcache_get(cache_dir, &list.e, &family->database));
+	for (unsigned i = 0; good && i < list.e.count; i++)
+		if (list.e.fates[i] == FATE_REFUSED)
+			family->patterns[list.e.ids[i]].refused = true;
+	arena_release(&scratch);
+	return good;
 }
 
 static void *build_families(void *argument)
@@ -259,7 +238,8 @@ static bool build_all(struct prefilter *prefilter, const char *cache_dir)
 	return !atomic_load(&build.failed);
 }
 
-/* ---- lenses ------------------------------------------------------------------------------------- */
+/* ---- lenses -------------------------------------------------------------------------------------
+ */
 
 static void lens_add(struct lens *lens, const struct pipeline *pipeline)
 {
@@ -288,7 +268,8 @@ static struct lens *lens_of(struct prefilter *prefilter, const struct waf_rules 
 	return lens;
 }
 
-static bool add_lenses(struct prefilter *prefilter, struct waf_rules *rules, const struct family *family)
+static bool add_lenses(
+    struct prefilter *prefilter, struct waf_rules *rules, const struct family *family)
 {
 	for (size_t i = 0; i < family->count; i++) {
 		const struct pattern *pattern = &family->patterns[i];
@@ -327,7 +308,8 @@ static bool find_empty_hits(struct family *family, struct arena *arena)
 	return true;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------ */
+/* ---- the whole
+ * ------------------------------------------------------------------------------------ */
 
 static bool collect(struct prefilter *prefilter, struct waf_rules *rules)
 {
@@ -363,7 +345,7 @@ bool prefilter_build(struct waf_rules *rules, const char *cache_dir, struct err_
 		drop_refused(prefilter);
 	for (size_t f = 0; good && f < SCAN_COUNT; f++)
 		good = add_lenses(prefilter, rules, &prefilter->families[f]) &&
-		    find_empty_hits(&prefilter->families[f], &rules->arena);
+		       find_empty_hits(&prefilter->families[f], &rules->arena);
 	rules->prefilter = prefilter;
 	if (!good)
 		return err_list_add(

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * prefilter: the operators of many rules as one Vectorscan database per family of values. Immutable.
+ * prefilter: the operators of many rules as one Vectorscan database per family of values.
+ * Immutable.
  *
  * In: @rx, @pm and @pmFromFile without macros and without negation, whose targets are texts of a
  * family. Out: what Vectorscan cannot compile, even as an approximation, and what matches nearly

@@ -8,9 +8,11 @@
 /* Distinct results of transformations of one value: more than this many are scanned one by one. */
 enum { RESULTS_MAX = 64 };
 
-/* ---- one value -------------------------------------------------------------------------------- */
+/* ---- one value --------------------------------------------------------------------------------
+ */
 
-static int on_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+static int on_hit(
+    unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
 {
 	struct waf_worker *worker = context;
 	(void)from;
@@ -37,8 +39,7 @@ static const struct hits *keep_hits(struct transaction *tx)
 }
 
 /* NULL: no answer, for want of memory. */
-static const struct hits *hits_of(
-    struct transaction *tx, enum scan_family f, struct value *value)
+static const struct hits *hits_of(struct transaction *tx, enum scan_family f, struct value *value)
 {
 	const struct family *family = &tx->rules->prefilter->families[f];
 	if (value->hits[f])
@@ -69,7 +70,8 @@ bool scan_may_match(struct transaction *tx, const struct rule *rule,
 	return false;
 }
 
-/* ---- the values of a phase ---------------------------------------------------------------------- */
+/* ---- the values of a phase ----------------------------------------------------------------------
+ */
 
 struct phase_scan {
 	struct transaction *tx;
@@ -150,7 +152,8 @@ uint64_t *scan_phase(struct transaction *tx, unsigned phase)
 	return scan.candidates;
 }
 
-/* ---- scratch -------------------------------------------------------------------------------------- */
+/* ---- scratch
+ * -------------------------------------------------------------------------------------- */
 
 static bool fits(const struct waf_worker *worker, uint64_t serial)
 {
