@@ -15,6 +15,32 @@ bool http_global_init(void)
 	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
+/* A session is a handle: libcurl keeps the connections in it. */
+struct http_session *http_session_new(void)
+{
+	return (struct http_session *)curl_easy_init();
+}
+
+void http_session_free(struct http_session *session)
+{
+	curl_easy_cleanup((CURL *)session);
+}
+
+/* Nothing of the request before may show in the next. */
+static CURL *handle_get(struct http_session *session)
+{
+	if (!session)
+		return curl_easy_init();
+	curl_easy_reset((CURL *)session);
+	return (CURL *)session;
+}
+
+static void handle_put(struct http_session *session, CURL *curl)
+{
+	if (!session)
+		curl_easy_cleanup(curl);
+}
+
 void http_response_init(struct http_response *response)
 {
 	response->status = 0;
@@ -160,10 +186,10 @@ bool http_perform(
 	response->body.limit_bytes =
 	    request->max_body_bytes ? request->max_body_bytes : BODY_MAX_BYTES;
 
-	CURL *curl = curl_easy_init();
+	CURL *curl = handle_get(request->session);
 	struct curl_slist *headers = header_list(request, &have_headers);
 	if (!curl || !have_headers) {
-		curl_easy_cleanup(curl);
+		handle_put(request->session, curl);
 		curl_slist_free_all(headers);
 		return err_set(err, "'%s': no memory", request->url);
 	}
@@ -175,7 +201,9 @@ bool http_perform(
 	SET(&setup, CURLOPT_HTTPHEADER, headers);
 	CURLcode code = setup.code ? setup.code : curl_easy_perform(curl);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &response->status);
-	curl_easy_cleanup(curl);
+	/* The buffer and the lists end with this call; the handle may live on. */
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
+	handle_put(request->session, curl);
 	curl_slist_free_all(headers);
 	return code == CURLE_OK || explain(request, response, code, detail, err);
 }

@@ -11,11 +11,19 @@
 /* Once per process, before threads. */
 bool http_global_init(void);
 
+/* Keeps connections open between requests of one thread. May be left out everywhere. */
+struct http_session;
+
+/* NULL: no memory. */
+struct http_session *http_session_new(void);
+void http_session_free(struct http_session *session);
+
 struct http_request {
 	const char *method;         /* NULL: GET */
 	const char *url;            /* http and https; https only when `https_only` */
 	const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
 	struct slice body;          /* sent when len > 0 or the method is not GET */
+	struct http_session *session; /* NULL: a connection for this request alone */
 	const char *ca_file;        /* PEM; NULL: the system's */
 	const char *unix_socket;    /* connect there instead; NULL: TCP */
 	bool https_only;
