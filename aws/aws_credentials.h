@@ -52,9 +52,10 @@ struct aws_credential_chain *aws_credential_chain_new(
 void aws_credential_chain_free(struct aws_credential_chain *chain);
 
 /*
- * The current keys, fetched at first use and again before they expire: from 15 minutes before, a
- * failed fetch is no error as long as the old keys are good for 10 more minutes; instance keys are
- * used beyond their expiry while IMDS is out. Valid until the next call. NULL with err set.
+ * The current keys, fetched at first use and again from 15 minutes before they expire. A fetch that
+ * fails is no error as long as the old keys are good, and is tried again within a minute; instance
+ * keys are used beyond their expiry while IMDS has no others. Valid until the next call. NULL with
+ * err set.
  */
 const struct aws_credentials *aws_credentials_get(
     struct aws_credential_chain *chain, int64_t now_unix_s, struct err *err);
