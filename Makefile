@@ -85,6 +85,7 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(B)/libsallyport.
 FUZZ_BINARIES := $(patsubst %.c,$(B)/%,$(FUZZERS))
 
 # LIBS_<name> adds libraries to one helper.
+LIBS_aws_moto := -lcmocka
 # Stand-alone helpers of the end-to-end tests and benchmarks: peers, load generators, counters.
 $(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/libsallyport.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(LIBS_$(*F))
