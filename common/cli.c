@@ -107,10 +107,11 @@ static int unknown_option(const struct parse *p, const char *word)
 				names[count++] = o->name;
 	struct slice name, value;
 	slice_cut(slice_of_cstr(word + 2), '=', &name, &value);
-	char bare[NEAREST_WORD_MAX + 1];
+	char bare[NEAREST_WORD_MAX + 1], dashed[2 * NEAREST_WORD_MAX];
 	snprintf(bare, sizeof(bare), "%.*s", SLICE_ARG(slice_sub(name, 0, NEAREST_WORD_MAX)));
-	return usage_error(
-	    p, "unknown option", word, word[1] == '-' ? cli_nearest(bare, names, count) : NULL);
+	const char *nearest = word[1] == '-' ? cli_nearest(bare, names, count) : NULL;
+	snprintf(dashed, sizeof(dashed), "--%s", nearest ? nearest : "");
+	return usage_error(p, "unknown option", word, nearest ? dashed : NULL);
 }
 
 static int add_to_list(const struct parse *p, struct cli_list *list, const char *value)
@@ -267,6 +268,8 @@ static int run(struct parse *p, int argc, char **argv)
 int cli_main(const struct cli_program *program, int argc, char **argv)
 {
 	struct parse p = { program, program->main, NULL, 0 };
+	want_help = want_version = want_man = false;
+	want_completion = NULL;
 	p.arguments = calloc((size_t)argc + 1, sizeof(*p.arguments));
 	if (!p.arguments) {
 		fprintf(stderr, "%s: no memory\n", program->name);

@@ -56,7 +56,7 @@ static void row(const char *head, const char *help, FILE *out)
 
 static void option_head(const struct cli_option *o, char *dst, size_t size)
 {
-	char letter[8] = "";
+	char letter[8] = "    ";
 	if (o->letter)
 		snprintf(letter, sizeof(letter), "-%c, ", o->letter);
 	snprintf(dst, size, "%s--%s%s%s", letter, o->name, o->arg ? " " : "", o->arg ? o->arg : "");
@@ -126,6 +126,10 @@ static void roff(const char *text, FILE *out)
 {
 	bool line_start = true;
 	for (; *text; text++) {
+		if (strncmp(text, "\n\n", 2) == 0) {
+			fputs("\n.PP", out);
+			text += strspn(text, "\n") - 1;
+		}
 		if (line_start && (*text == '.' || *text == '\''))
 			fputs("\\&", out);
 		if (*text == '\\')
@@ -146,7 +150,7 @@ static void man_options(const struct cli_option *table, FILE *out)
 			continue;
 		option_head(o, head, sizeof(head));
 		fputs(".TP\n.B ", out);
-		roff(head, out);
+		roff(head + strspn(head, " "), out);
 		fputc('\n', out);
 		roff(o->help, out);
 		fputc('\n', out);
@@ -190,8 +194,12 @@ void cli_print_man(const struct cli_program *program, FILE *out)
 	roff(program->summary, out);
 	fputs("\n.SH SYNOPSIS\n.B ", out);
 	roff(program->name, out);
-	fprintf(out, "\n%s\n",
-	    program->commands ? "[OPTION]... COMMAND [OPTION]... [ARGUMENT]..." : "[OPTION]...");
+	const char *args = program->main ? program->main->args : NULL;
+	fputs(program->commands ? "\n[OPTION]... COMMAND [OPTION]... [ARGUMENT]..."
+	                        : "\n[OPTION]... ",
+	    out);
+	roff(args ? args : "", out);
+	fputc('\n', out);
 	fprintf(out, ".SH %s\n", program->commands ? "COMMANDS" : "DESCRIPTION");
 	if (program->main)
 		man_command(program->main, out);
@@ -254,6 +262,17 @@ static void complete_zsh(const struct cli_program *program, FILE *out)
 	complete_bash(program, out);
 }
 
+static void fish_text(const char *text, FILE *out)
+{
+	fputs(" -d \"", out);
+	for (; *text; text++) {
+		if (strchr("\"\\$", *text))
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+	fputs("\"\n", out);
+}
+
 static void fish_options(const struct cli_program *program, const char *command,
     const struct cli_option *table, FILE *out)
 {
@@ -263,21 +282,20 @@ static void fish_options(const struct cli_program *program, const char *command,
 		fprintf(out, "complete -c %s", program->name);
 		if (command)
 			fprintf(out, " -n '__fish_seen_subcommand_from %s'", command);
-		fprintf(out, " -l %s%s -d \"", o->name, o->kind == CLI_FLAG ? "" : " -r");
-		for (const char *c = o->help; *c; c++) {
-			if (strchr("\"\\$", *c))
-				fputc('\\', out);
-			fputc(*c, out);
-		}
-		fputs("\"\n", out);
+		if (o->letter)
+			fprintf(out, " -s %c", o->letter);
+		fprintf(out, " -l %s%s", o->name, o->kind == CLI_FLAG ? "" : " -r");
+		fish_text(o->help, out);
 	}
 }
 
 static void complete_fish(const struct cli_program *program, FILE *out)
 {
-	for (const struct cli_command *c = program->commands; c && c->name; c++)
+	for (const struct cli_command *c = program->commands; c && c->name; c++) {
 		fprintf(
-		    out, "complete -c %s -n __fish_use_subcommand -a %s\n", program->name, c->name);
+		    out, "complete -c %s -n __fish_use_subcommand -a %s", program->name, c->name);
+		fish_text(c->summary, out);
+	}
 	fish_options(program, NULL, program->options, out);
 	fish_options(program, NULL, help_options, out);
 	if (program->main)
