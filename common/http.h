@@ -19,13 +19,13 @@ struct http_session *http_session_new(void);
 void http_session_free(struct http_session *session);
 
 struct http_request {
-	const char *method;         /* NULL: GET */
-	const char *url;            /* http and https; https only when `https_only` */
-	const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
-	struct slice body;          /* sent when len > 0 or the method is not GET */
+	const char *method;           /* NULL: GET */
+	const char *url;              /* http and https; https only when `https_only` */
+	const char *const *headers;   /* "Name: value", NULL-terminated; may be NULL */
+	struct slice body;            /* sent when len > 0 or the method is not GET */
 	struct http_session *session; /* NULL: a connection for this request alone */
-	const char *ca_file;        /* PEM; NULL: the system's */
-	const char *unix_socket;    /* connect there instead; NULL: TCP */
+	const char *ca_file;          /* PEM; NULL: the system's */
+	const char *unix_socket;      /* connect there instead; NULL: TCP */
 	bool https_only;
 	bool use_env_proxy;
 	unsigned connect_timeout_ms; /* 0: 2000 */

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Every fuzz harness under libFuzzer for FUZZ_SECONDS (30) each, from a copy of its corpus. Crashing inputs stay in build/fuzz.
+# Every fuzz harness under libFuzzer for FUZZ_SECONDS (30) each, from a copy of its corpus. Crashing inputs stay in
+# build/fuzz/runs.
 # FUZZ="token jwks" runs only those.
 set -u
 . tests/suites/tap.sh
@@ -14,7 +15,7 @@ for source in tests/fuzz/fuzz_*.c; do
 	unit=$(basename "$source" .c)
 	unit=${unit#fuzz_}
 	[ -z "${FUZZ:-}" ] || case " $FUZZ " in *" $unit "*) ;; *) continue ;; esac
-	work=build/fuzz/$unit
+	work=build/fuzz/runs/$unit
 	rm -rf "$work"
 	mkdir -p "$work/corpus"
 	for folder in "tests/fuzz/corpus/$unit" "tests/fuzz/regression/$unit"; do

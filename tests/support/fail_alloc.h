@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * fail_alloc: makes the n-th allocation of our code fail. Unit tests are linked with --wrap=malloc and its
- * kin, so that what the programs' objects ask for goes through here; libraries' own allocations do not,
- * except jansson's after fail_alloc_hook_jansson().
+ * fail_alloc: makes the n-th allocation of our code fail. Unit tests are linked with --wrap=malloc
+ * and its kin, so that what the programs' objects ask for goes through here; libraries' own
+ * allocations do not, except jansson's after fail_alloc_hook_jansson().
  *
  *     for (long n = 1; fail_alloc_at(n), !work(); n++) { check that nothing leaked or broke; }
  *     fail_alloc_off();
