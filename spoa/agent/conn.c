@@ -107,9 +107,10 @@ static bool is_blocked(const struct conn *conn)
 static void send_bytes(struct conn *conn, struct slice bytes)
 {
 	struct counters *counters = conn->pool->counters;
-	ssize_t sent = send(conn->read.fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+	ssize_t sent;
 
 	count(counters, COUNT_writes);
+	sent = send(conn->read.fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
 	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
 		conn->broken = true;
 		return;
