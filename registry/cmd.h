@@ -10,13 +10,20 @@ struct cmd_options {
 	const char *out;
 	bool json;
 	bool hold_back;
-	bool yes;
+	bool no_publish;
+	const char *by;
+	const char *note;
 };
 extern struct cmd_options cmd_options;
 
 int cmd_validate(int argc, char **argv);
 int cmd_render(int argc, char **argv);
 int cmd_fields(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
+int cmd_apply(int argc, char **argv);
+int cmd_rollback(int argc, char **argv);
+int cmd_history(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 
 /*
  * gateway_open() and gateway_load(), with errors and findings printed. False: the command ends with

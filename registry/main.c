@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/cli.h"
+#include "common/http.h"
 #include "common/log.h"
 #include "registry/cmd.h"
 
@@ -17,16 +18,29 @@ static const struct cli_option RENDERING[] = {
 	{ "hold-back", 0, CLI_FLAG, &cmd_options.hold_back, NULL, "leave out services with errors instead of stopping", 0, 0 },
 	{ .name = NULL },
 };
+static const struct cli_option APPLYING[] = {
+	{ "json", 0, CLI_FLAG, &cmd_options.json, NULL, "print JSON", 0, 0 },
+	{ "hold-back", 0, CLI_FLAG, &cmd_options.hold_back, NULL, "leave out services with errors instead of stopping", 0, 0 },
+	{ "no-publish", 0, CLI_FLAG, &cmd_options.no_publish, NULL, "do not write the outputs below PREFIX/api-gateway/", 0, 0 },
+	{ "by", 0, CLI_STRING, &cmd_options.by, "NAME", "who applies, for the history; the user without it", 0, 0 },
+	{ "note", 0, CLI_STRING, &cmd_options.note, "TEXT", "why, for the history", 0, 0 },
+	{ .name = NULL },
+};
 
 static const struct cli_command COMMANDS[] = {
 	{ "validate", "", "check settings and parameters, all findings at once", NULL, RENDERING, cmd_validate, 0, 0 },
 	{ "render", "[FOLDER]", "write the configuration to a folder, or print it", NULL, RENDERING, cmd_render, 0, 1 },
+	{ "plan", "", "show what apply would change, and drift", NULL, RENDERING, cmd_plan, 0, 0 },
+	{ "apply", "", "bring the parameters to the running gateway, or leave everything as it is", NULL, APPLYING, cmd_apply, 0, 0 },
+	{ "rollback", "[REVISION]", "go back to a revision; the one before without an argument", NULL, NULL, cmd_rollback, 0, 1 },
+	{ "history", "", "list the revisions on disk", NULL, JSON, cmd_history, 0, 0 },
+	{ "diff", "REVISION REVISION", "show what changed from one revision to another", NULL, NULL, cmd_diff, 2, 2 },
 	{ "fields", "", "list every parameter and setting, as Markdown", NULL, JSON, cmd_fields, 0, 0 },
 	{ .name = NULL },
 };
 
 static const struct cli_exit_code EXIT_CODES[] = {
-	{ EXIT_CHANGES, "plan: there are changes" },
+	{ EXIT_CHANGES, "plan, diff: there are changes" },
 	{ 0, NULL },
 };
 
@@ -42,5 +56,9 @@ static const struct cli_program PROGRAM = {
 int main(int argc, char **argv)
 {
 	log_init("sallyport-registry", LOG_LEVEL_INFO);
+	if (!http_global_init()) {
+		log_error("cannot start libcurl");
+		return EXIT_FAILED;
+	}
 	return cli_main(&PROGRAM, argc, argv);
 }
