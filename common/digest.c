@@ -31,13 +31,21 @@ static EVP_MD_CTX *thread_context(void)
 	return context;
 }
 
-bool digest_sha256(struct slice bytes, unsigned char out[SHA256_BYTES])
+bool digest_sha256_parts(const struct slice *parts, size_t count, unsigned char out[SHA256_BYTES])
 {
 	pthread_once(&once, fetch);
 	EVP_MD_CTX *ctx = thread_context();
-	return sha256 && ctx && EVP_DigestInit_ex2(ctx, sha256, NULL) == 1 &&
-	       EVP_DigestUpdate(ctx, bytes.ptr, bytes.len) == 1 &&
-	       EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+	if (!sha256 || !ctx || EVP_DigestInit_ex2(ctx, sha256, NULL) != 1)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (EVP_DigestUpdate(ctx, parts[i].ptr, parts[i].len) != 1)
+			return false;
+	return EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+}
+
+bool digest_sha256(struct slice bytes, unsigned char out[SHA256_BYTES])
+{
+	return digest_sha256_parts(&bytes, 1, out);
 }
 
 bool digest_hmac_sha256(struct slice key, struct slice bytes, unsigned char out[SHA256_BYTES])

@@ -7,4 +7,6 @@ enum { SHA256_BYTES = 32 };
 
 /* False only when OpenSSL has no memory. */
 bool digest_sha256(struct slice bytes, unsigned char out[SHA256_BYTES]);
+/* Of several runs of bytes as if they stood behind each other. */
+bool digest_sha256_parts(const struct slice *parts, size_t count, unsigned char out[SHA256_BYTES]);
 bool digest_hmac_sha256(struct slice key, struct slice bytes, unsigned char out[SHA256_BYTES]);
