@@ -179,6 +179,41 @@ static void split_target(struct slice uri, struct waf_request *out)
 	slice_cut(rest, '?', &out->path, &out->query);
 }
 
+/* RFC 9112 2.3 */
+static bool is_version(struct slice s)
+{
+	return s.len == 8 && slice_starts_with(s, SLICE("HTTP/")) && ascii_is_digit(s.ptr[5]) &&
+	       s.ptr[6] == '.' && ascii_is_digit(s.ptr[7]);
+}
+
+/* host:port, the only form CONNECT knows */
+static bool is_authority(struct slice uri)
+{
+	size_t at = uri.len;
+	while (at > 0 && ascii_is_digit(uri.ptr[at - 1]))
+		at--;
+	return at > 1 && at < uri.len && uri.ptr[at - 1] == ':';
+}
+
+/*
+ * RFC 9112 3.2, as HAProxy holds to it; but bytes above 0x7f pass, for HAProxy can be told to let
+ * them. What is wrong, or NULL.
+ */
+static const char *check_target(struct slice method, struct slice uri)
+{
+	for (size_t i = 0; i < uri.len; i++)
+		if ((unsigned char)uri.ptr[i] <= ' ' || uri.ptr[i] == 0x7f || uri.ptr[i] == '#')
+			return "the request target has a blank, a control character or a fragment";
+	if (slice_eq(method, SLICE("CONNECT")))
+		return is_authority(uri) ? NULL : "the target of CONNECT is not host:port";
+	bool asterisk = slice_eq(uri, SLICE("*"));
+	bool rooted = uri.len && uri.ptr[0] == '/';
+	bool absolute =
+	    uri.len && ascii_is_alpha(uri.ptr[0]) && slice_find(uri, SLICE("://")) != SIZE_MAX;
+	return rooted || absolute || asterisk ? NULL
+	                                      : "the request target is neither a path nor a URI";
+}
+
 static const char *split_request_line(struct slice line, struct waf_request *out)
 {
 	struct slice rest, uri;
@@ -189,16 +224,17 @@ static const char *split_request_line(struct slice line, struct waf_request *out
 		if (rest.ptr[i] == ' ')
 			space = i;
 	uri = trim_blanks(slice_sub(rest, 0, space));
-	out->version = space == SIZE_MAX ? SLICE("0.9") : slice_from(rest, space + 1);
-	if (slice_starts_with(out->version, SLICE("HTTP/")))
-		out->version = slice_from(out->version, 5);
-	if (!uri.len)
-		return "the request line has no target";
-	for (size_t i = 0; i < uri.len; i++)
-		if ((unsigned char)uri.ptr[i] < ' ' || uri.ptr[i] == 0x7f)
-			return "the request target has a control character";
-	split_target(uri, out);
-	return NULL;
+	out->version = SLICE("0.9");
+	if (space != SIZE_MAX) {
+		struct slice version = slice_from(rest, space + 1);
+		if (!is_version(version))
+			return "the request line does not end in a version of HTTP";
+		out->version = slice_from(version, 5);
+	}
+	const char *error = check_target(out->method, uri);
+	if (!error)
+		split_target(uri, out);
+	return error;
 }
 
 const char *http_raw_request(struct slice raw, struct arena *arena, struct waf_request *out)

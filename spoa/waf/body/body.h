@@ -47,8 +47,7 @@ struct body_list {
 	size_t cap;
 };
 
-/* ---- application/x-www-form-urlencoded, query strings ------------------------------------------
- */
+/* ---- application/x-www-form-urlencoded, query strings -------------------- */
 
 /*
  * name=value joined by `separator` (SecArgumentSeparator, default &). + is a space, %XX a byte; a %
@@ -58,16 +57,14 @@ struct body_list {
 enum body_result body_urlencoded(struct slice in, char separator, const struct body_limits *limits,
     struct arena *arena, struct body_list *out, bool *bad_encoding);
 
-/* ---- cookies
- * -------------------------------------------------------------------------------------- */
+/* ---- cookies -------------------- */
 
 /* One Cookie header: name=value joined by ;, blanks before a name dropped, nothing decoded.
  * Appends. */
 enum body_result body_cookies(struct slice header, const struct body_limits *limits,
     struct arena *arena, struct body_list *out);
 
-/* ---- multipart/form-data
- * -------------------------------------------------------------------------- */
+/* ---- multipart/form-data -------------------- */
 
 /* Bits of multipart.flags; each is the MULTIPART_… variable of the same name. */
 enum multipart_flag {
@@ -116,8 +113,7 @@ struct multipart {
 enum body_result body_multipart(struct slice in, struct slice content_type,
     const struct body_limits *limits, struct arena *arena, struct multipart *out);
 
-/* ---- JSON
- * ------------------------------------------------------------------------------------------ */
+/* ---- JSON -------------------- */
 
 /*
  * Every scalar becomes a pair, named by its path as ModSecurity v3 does: json.a.b for members,
@@ -127,8 +123,7 @@ enum body_result body_multipart(struct slice in, struct slice content_type,
 enum body_result body_json(
     struct slice in, const struct body_limits *limits, struct arena *arena, struct body_list *out);
 
-/* ---- XML
- * ------------------------------------------------------------------------------------------- */
+/* ---- XML -------------------- */
 
 struct body_xml {
 	struct slice text; /* XML:/ *: all character data and CDATA in document order, joined */
