@@ -68,8 +68,13 @@ def render_log(program, options, stage):
     lines = []
     for match in json.loads(done.stdout).get("matches", []):
         lines.append('[id "%s"] [msg "%s"] [data "%s"] %s' % (
-            match.get("id"), match.get("msg", ""), match.get("data", ""), match.get("variable", "")))
+            match.get("id"), escape(match.get("msg", "")), escape(match.get("data", "")), match.get("variable", "")))
     return "\n".join(lines)
+
+
+def escape(text):
+    """Bytes that would break a line of the log, as ModSecurity writes them."""
+    return re.sub(r"[\x00-\x1f\x7f]", lambda m: "\\x%02x" % ord(m.group()), text)
 
 
 def check_log(log, text):

@@ -4,7 +4,7 @@
 set -eu
 packages="gcc make pkg-config libev-dev libjansson-dev libjwt-dev libssl-dev libcurl4-openssl-dev
 	libpcre2-dev libvectorscan-dev libmodsecurity-dev libxml2-dev libzstd-dev libcmocka-dev
-	haproxy modsecurity-crs openssl curl jq python3 python3-venv iproute2 nghttp2-client wrk socat xxd procps git ca-certificates"
+	haproxy modsecurity-crs openssl curl jq python3 python3-venv python3-yaml iproute2 nghttp2-client wrk socat xxd procps git ca-certificates"
 missing=
 for package in $packages; do
 	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing="$missing $package"
