@@ -114,6 +114,8 @@ static bool walk(const struct source_input *input, struct aws_credentials *out, 
 {
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
 		struct err inner = { 0 };
+		char what[64];
+		snprintf(what, sizeof(what), "AWS credentials from %s", sources[i].name);
 		*out = (struct aws_credentials){ .source = sources[i].name };
 		if (i == 1 && !check_profile(input, err))
 			return false;
@@ -121,8 +123,7 @@ static bool walk(const struct source_input *input, struct aws_credentials *out, 
 		case SOURCE_FOUND:
 			return true;
 		case SOURCE_FAILED:
-			return err_set(
-			    err, "AWS credentials from %s: %s", sources[i].name, inner.text);
+			return source_explain(err, what, &inner);
 		case SOURCE_ABSENT:
 			break;
 		}

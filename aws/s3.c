@@ -70,6 +70,8 @@ static bool add_checksum(struct lines *lines, struct slice body, struct err *err
 	buf_init(&text, 0);
 	bool ok = digest_sha256(body, hash);
 	base64_encode(&text, slice_of(hash, sizeof(hash)));
+	/* The first line says what the second holds; a locked object needs both. */
+	add(lines, "x-amz-sdk-checksum-algorithm", "SHA256");
 	add(lines, "x-amz-checksum-sha256", buf_cstr(&text));
 	ok = ok && !buf_failed(&text);
 	buf_release(&text);

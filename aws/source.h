@@ -30,6 +30,9 @@ typedef enum source_result source_fn(
 source_fn source_environment, source_role_profile, source_web_identity, source_shared_file,
     source_process, source_config_file, source_container, source_instance;
 
+/* "WHAT: file:line: text": an error inside another. Returns false always. */
+bool source_explain(struct err *err, const char *what, const struct err *inner);
+
 /* False with err set when a value is longer than aws_credentials can hold, or a key is empty. */
 bool source_set(struct aws_credentials *out, struct slice id, struct slice secret,
     struct slice token, struct err *err);

@@ -8,6 +8,12 @@
 
 enum { REPLY_MAX_BYTES = 64 * 1024 };
 
+bool source_explain(struct err *err, const char *what, const struct err *inner)
+{
+	char text[ERR_TEXT_MAX];
+	return err_set(err, "%s: %s", what, err_format(inner, text, sizeof(text)));
+}
+
 static bool set_text(char *dst, size_t max, struct slice value, const char *what, struct err *err)
 {
 	if (value.len > max)

@@ -102,10 +102,8 @@ static bool fetch(const char *url, const char *auth, struct aws_credentials *out
 		ok = err_set(&inner, "status %ld", response.status);
 	ok = ok && source_parse_json(buf_slice(&response.body), "Token", out, &inner);
 	source_response_wipe(&response);
-	if (!ok) {
-		err_clear(err);
-		err_set(err, "container credentials: %s", inner.text);
-	}
+	if (!ok)
+		*err = inner;
 	return ok;
 }
 
@@ -131,7 +129,7 @@ enum source_result source_container(
 			ok = fetch(url, buf_cstr(&auth), out, &last);
 		}
 		if (!ok)
-			err_set(err, "%s", last.text);
+			*err = last;
 	}
 	OPENSSL_cleanse(auth.data, auth.cap);
 	buf_release(&auth);

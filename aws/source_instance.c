@@ -127,6 +127,6 @@ enum source_result source_instance(
 		err_set(&inner, "the name of the instance's role is not valid");
 	else if (credentials_of(role, out, &inner))
 		return SOURCE_FOUND;
-	err_set(err, "instance credentials: %s", inner.text);
+	*err = inner;
 	return SOURCE_FAILED;
 }

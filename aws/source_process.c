@@ -118,7 +118,7 @@ static bool parse(struct slice output, struct aws_credentials *out, struct err *
 	struct err inner = { 0 };
 	if (source_parse_json(output, "SessionToken", out, &inner))
 		return true;
-	return err_set(err, "credential_process: %s", inner.text);
+	return source_explain(err, "credential_process", &inner);
 }
 
 enum source_result source_process(

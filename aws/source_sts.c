@@ -165,7 +165,7 @@ static bool with_keys(const struct source_input *input, struct slice role, struc
 static enum source_result found(bool ok, const char *what, const struct err *inner, struct err *err)
 {
 	if (!ok)
-		err_set(err, "%s: %s", what, inner->text);
+		source_explain(err, what, inner);
 	return ok ? SOURCE_FOUND : SOURCE_FAILED;
 }
 
@@ -173,12 +173,11 @@ enum source_result source_web_identity(
     const struct source_input *input, struct aws_credentials *out, struct err *err)
 {
 	const char *role = getenv("AWS_ROLE_ARN"), *file = getenv("AWS_WEB_IDENTITY_TOKEN_FILE");
-	struct err inner = { 0 };
 	if (!role || !*role || !file || !*file)
 		return SOURCE_ABSENT;
 	bool ok = with_web_identity(input, slice_of_cstr(role),
-	    slice_of_cstr(getenv("AWS_ROLE_SESSION_NAME")), file, out, &inner);
-	return found(ok, "web identity", &inner, err);
+	    slice_of_cstr(getenv("AWS_ROLE_SESSION_NAME")), file, out, err);
+	return ok ? SOURCE_FOUND : SOURCE_FAILED;
 }
 
 /* ---- a role named by the profile ---- */
