@@ -223,13 +223,14 @@ stack_agent() {
 	STACK_PIDS+=("$PID_agent")
 	echo "$PID_agent $(stack_started "$PID_agent") agent" >>"$STACK_DIR/run/pids"
 	echo "$PID_agent" >"$STACK_DIR/run/spoa.pid"
+	# The first start compiles the rules: some seconds, until they are in the cache.
 	local i
-	for i in $(seq 300); do
-		[ -S "$STACK_DIR/run/spoa.sock" ] && return 0
+	for i in $(seq 600); do
+		curl -sf -o /dev/null "http://127.0.0.1:$AGENT_METRICS_PORT/ready" && return 0
 		kill -0 "$PID_agent" 2>/dev/null || break
 		sleep 0.1
 	done
-	stack_say "the agent does not listen; its log ends:"
+	stack_say "the agent is not ready; its log ends:"
 	tail -20 "$STACK_DIR/logs/agent.log" >&2
 	return 1
 }
@@ -239,11 +240,18 @@ stack_haproxy() {
 	stack_wait_port "$GATEWAY_PORT" haproxy
 }
 
-# The folders, certificates, files and processes of a whole gateway. STACK_AUDIT=0 leaves the audit log out.
+# Access-log records as they come, one per line, in logs/access.log.
+stack_access_log() {
+	: >"$STACK_DIR/logs/access.log"
+	stack_spawn access socat -u "UDP4-RECV:$AUDIT_PORT,bind=127.0.0.1,rcvbuf=8388608" "OPEN:$STACK_DIR/logs/access.log,wronly,append"
+}
+
+# The folders, certificates, files and processes of a whole gateway.
 stack_start() {
 	mkdir -p "$STACK_DIR/logs" "$STACK_DIR/run" "$STACK_DIR/waf-cache" "$STACK_DIR/issuer" || return 1
 	stack_end_leftovers
 	stack_ports_are_free && stack_certs && stack_parameters && stack_settings || return 1
+	stack_access_log
 	stack_issuer && stack_upstreams || return 1
 	stack_registry apply >>"$STACK_DIR/logs/registry.log" 2>&1 || { stack_say "apply failed:"; tail -20 "$STACK_DIR/logs/registry.log" >&2; return 1; }
 	stack_agent && stack_haproxy

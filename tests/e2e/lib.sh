@@ -87,3 +87,11 @@ eventually() { # SECONDS COMMAND...: true as soon as the command is
 		sleep 0.2
 	done
 }
+
+# The access-log record of the last answer, by its request id; waits for it.
+record() {
+	local id
+	id=$(header x-request-id)
+	eventually 5 grep -qF "\"$id\"" "$E2E_DIR/logs/access.log" || { echo '{}'; return; }
+	grep -F "\"$id\"" "$E2E_DIR/logs/access.log" | tail -1
+}
