@@ -126,9 +126,19 @@ bench: deps
 bench-quick: deps
 	@./tests/bench/run.sh --quick
 
+# Programs, man pages, shell completions and rules, below DESTDIR.
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/sallyport/waf \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	install -m 0755 $(BUILT) $(DESTDIR)$(PREFIX)/bin
+	set -e; for p in $(notdir $(BUILT)); do \
+		$(B)/$$p --man >$(DESTDIR)$(PREFIX)/share/man/man1/$$p.1; \
+		$(B)/$$p --completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$p; \
+		$(B)/$$p --completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_$$p; \
+		$(B)/$$p --completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$p.fish; \
+	done
+	if [ -d haproxy/waf ]; then cp -r haproxy/waf/. $(DESTDIR)$(PREFIX)/share/sallyport/waf; fi
 
 clean:
 	rm -rf build
