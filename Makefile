@@ -88,6 +88,7 @@ FUZZ_BINARIES := $(patsubst %.c,$(B)/%,$(FUZZERS))
 LIBS_aws_moto := -lcmocka
 $(B)/tests/tools/spop_load: $(B)/tests/support/spop_peer.o
 LIBS_spop_load := $(B)/libsallyport.a
+LIBS_bench_waf := -lmodsecurity
 # Stand-alone helpers of the end-to-end tests and benchmarks: peers, load generators, counters.
 $(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/libsallyport.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(LIBS_$(*F))
