@@ -5,6 +5,8 @@
  *
  *     bench_waf [--seconds S] RULES...
  *
+ * BENCH_CACHE_DIR: compiled databases. BENCH_NO_PEER, BENCH_ONLY=NAME: for profiling.
+ *
  * Prints one line per request: microseconds of both, and the ratio.
  */
 #include "common/file.h"
@@ -223,6 +225,8 @@ int main(int argc, char **argv)
 	msc_set_log_cb(e.peer, ignore_log);
 	printf("%-12s %12s %16s %8s\n", "request", "sallyport us", "libmodsecurity us", "ratio");
 	for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
+		if (getenv("BENCH_ONLY") && strcmp(getenv("BENCH_ONLY"), samples[i].name) != 0)
+			continue;
 		double own = measure(&e, &samples[i], false, seconds);
 		double peer = e.peer_rules ? measure(&e, &samples[i], true, seconds) : 0;
 		printf("%-12s %12.1f %16.1f %8.1f\n", samples[i].name, own, peer, peer / own);

@@ -173,7 +173,17 @@ static bool add_operator(struct expression_list *list, const struct operator_dat
 	return true;
 }
 
-static bool make_expressions(const struct family *family, struct expression_list *list)
+static bool in_group(
+    const struct prefilter *prefilter, const struct pattern *pattern, unsigned group)
+{
+	for (size_t i = 0; i < pattern->count; i++)
+		if (prefilter->groups[pattern->subscriptions[i].pipeline->index] == group)
+			return true;
+	return group == 0;
+}
+
+static bool make_expressions(const struct prefilter *prefilter, const struct family *family,
+    unsigned group, struct expression_list *list)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < family->count; i++)
@@ -186,12 +196,13 @@ static bool make_expressions(const struct family *family, struct expression_list
 	if (arena_failed(list->arena))
 		return false;
 	for (size_t i = 0; i < family->count; i++)
-		if (!add_operator(list, family->patterns[i].rule->op, (unsigned)i))
+		if (in_group(prefilter, &family->patterns[i], group) &&
+		    !add_operator(list, family->patterns[i].rule->op, (unsigned)i))
 			return false;
 	return true;
 }
 
-/* ---- compiling the families, two at a time
+/* ---- compiling, two at a time
  * -------------------------------------------------------- */
 
 struct build {
@@ -201,26 +212,33 @@ struct build {
 	atomic_bool failed;
 };
 
-static bool build_family(struct family *family, const char *cache_dir)
+static bool build_database(
+    const struct prefilter *prefilter, struct family *family, unsigned group, const char *cache_dir)
 {
 	struct arena scratch;
 	arena_init(&scratch, 0);
 	struct expression_list list = { .arena = &scratch };
-	bool good = make_expressions(family, &list) &&
-	            (!list.e.count || dbcache_get(cache_dir, &list.e, &family->database));
-	for (unsigned i = 0; good && i < list.e.count; i++)
+	bool good = make_expressions(prefilter, family, group, &list) &&
+	    (!list.e.count || dbcache_get(cache_dir, &list.e, &family->databases[group]));
+	/* Only the database of all patterns decides: it is there for every text. */
+	for (unsigned i = 0; good && group == 0 && i < list.e.count; i++)
 		if (list.e.fates[i] == FATE_REFUSED)
 			family->patterns[list.e.ids[i]].refused = true;
 	arena_release(&scratch);
 	return good;
 }
 
-static void *build_families(void *argument)
+static void *build_databases(void *argument)
 {
 	struct build *build = argument;
-	for (unsigned f; (f = atomic_fetch_add(&build->next, 1)) < SCAN_COUNT;)
-		if (!build_family(&build->prefilter->families[f], build->cache_dir))
+	struct prefilter *prefilter = build->prefilter;
+	for (unsigned i; (i = atomic_fetch_add(&build->next, 1)) < DATABASES_MAX;) {
+		unsigned group = i / SCAN_COUNT;
+		if (group < prefilter->group_count &&
+		    !build_database(prefilter, &prefilter->families[i % SCAN_COUNT], group,
+		        build->cache_dir))
 			atomic_store(&build->failed, true);
+	}
 	return NULL;
 }
 
@@ -230,12 +248,88 @@ static bool build_all(struct prefilter *prefilter, const char *cache_dir)
 	pthread_t threads[COMPILE_THREADS - 1];
 	size_t started = 0;
 	for (; started < COMPILE_THREADS - 1; started++)
-		if (pthread_create(&threads[started], NULL, build_families, &build) != 0)
+		if (pthread_create(&threads[started], NULL, build_databases, &build) != 0)
 			break;
-	build_families(&build);
+	build_databases(&build);
 	for (size_t i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	return !atomic_load(&build.failed);
+}
+
+/* ---- groups of transformations ------------------------------------------------------------------ */
+
+static struct slice apply(const struct waf_rules *rules, const struct pipeline *pipeline,
+    struct slice text, struct arena *arena)
+{
+	if (!pipeline->parent)
+		return text;
+	text = apply(rules, pipeline->parent, text, arena);
+	return transform_apply(pipeline->last, text, NULL, &rules->transform_env, arena);
+}
+
+static bool same_on_ordinary_values(const struct waf_rules *rules, const struct pipeline *a,
+    const struct pipeline *b, struct arena *arena)
+{
+	static const char *const ordinary[] = { "Some Text, 1", "/v1/accounts/12345678", "limit",
+		"eyJpZCI6MTIzfQ", "bank/7.4 (iOS 19.1; x)" };
+	for (size_t i = 0; i < sizeof ordinary / sizeof *ordinary; i++)
+		if (!slice_eq(apply(rules, a, slice_of_cstr(ordinary[i]), arena),
+		        apply(rules, b, slice_of_cstr(ordinary[i]), arena)))
+			return false;
+	return true;
+}
+
+/* The pipelines that some rule with a pattern has, each once; the root first, as it is group 0. */
+static size_t used_pipelines(
+    const struct prefilter *prefilter, const struct waf_rules *rules, const struct pipeline **out)
+{
+	size_t count = 0;
+	bool *seen = calloc(rules->pipeline_count, sizeof *seen);
+	if (!seen)
+		return 0;
+	out[count++] = rules->pipelines[0];
+	seen[0] = true;
+	for (size_t f = 0; f < SCAN_COUNT; f++)
+		for (size_t i = 0; i < prefilter->families[f].count; i++) {
+			const struct pattern *pattern = &prefilter->families[f].patterns[i];
+			for (size_t j = 0; j < pattern->count; j++) {
+				const struct pipeline *p = pattern->subscriptions[j].pipeline;
+				if (!seen[p->index])
+					out[count++] = p;
+				seen[p->index] = true;
+			}
+		}
+	free(seen);
+	return count;
+}
+
+/* That of an earlier one that does the same, or a new one. */
+static unsigned find_group(const struct prefilter *prefilter, const struct waf_rules *rules,
+    const struct pipeline **used, size_t index, struct arena *arena)
+{
+	for (size_t i = 0; i < index; i++)
+		if (same_on_ordinary_values(rules, used[i], used[index], arena))
+			return prefilter->groups[used[i]->index];
+	/* What is left over when groups run out is looked at with all patterns. */
+	return prefilter->group_count < GROUPS_MAX ? prefilter->group_count : 0;
+}
+
+static bool find_groups(struct prefilter *prefilter, struct waf_rules *rules)
+{
+	struct arena scratch;
+	arena_init(&scratch, 0);
+	const struct pipeline **used =
+	    arena_array(&scratch, const struct pipeline *, rules->pipeline_count);
+	prefilter->groups = arena_array(&rules->arena, unsigned char, rules->pipeline_count);
+	size_t count = used && prefilter->groups ? used_pipelines(prefilter, rules, used) : 0;
+	for (size_t i = 0; i < count; i++) {
+		unsigned group = find_group(prefilter, rules, used, i, &scratch);
+		prefilter->groups[used[i]->index] = (unsigned char)group;
+		if (group >= prefilter->group_count)
+			prefilter->group_count = group + 1;
+	}
+	arena_release(&scratch);
+	return count > 0;
 }
 
 /* ---- lenses -------------------------------------------------------------------------------------
@@ -247,7 +341,6 @@ static void lens_add(struct lens *lens, const struct pipeline *pipeline)
 		if (lens->pipelines[i] == pipeline)
 			return;
 	lens->pipelines[lens->count++] = pipeline;
-	lens->plain |= !pipeline->parent;
 	lens->always |= pipeline->always;
 	for (size_t i = 0; i < 4; i++)
 		lens->only_if.words[i] |= pipeline->only_if.words[i];
@@ -340,7 +433,8 @@ static void mark_phases(struct waf_rules *rules)
 bool prefilter_build(struct waf_rules *rules, const char *cache_dir, struct err_list *errors)
 {
 	struct prefilter *prefilter = arena_new(&rules->arena, struct prefilter);
-	bool good = prefilter && collect(prefilter, rules) && build_all(prefilter, cache_dir);
+	bool good = prefilter && collect(prefilter, rules) && find_groups(prefilter, rules) &&
+	    build_all(prefilter, cache_dir);
 	if (good)
 		drop_refused(prefilter);
 	for (size_t f = 0; good && f < SCAN_COUNT; f++)
@@ -357,5 +451,6 @@ bool prefilter_build(struct waf_rules *rules, const char *cache_dir, struct err_
 void prefilter_free(struct prefilter *prefilter)
 {
 	for (size_t f = 0; prefilter && f < SCAN_COUNT; f++)
-		hs_free_database(prefilter->families[f].database);
+		for (size_t g = 0; g < GROUPS_MAX; g++)
+			hs_free_database(prefilter->families[f].databases[g]);
 }

@@ -24,8 +24,16 @@ struct pattern {
 	bool refused; /* by Vectorscan, together with the others */
 };
 
+/*
+ * Transformations that do the same to ordinary values form a group. Group 0 leaves them as they are.
+ * A text that only transformations of one other group lead to (a lower-case copy, a base64-decoded
+ * one) is looked at with the database of that group's patterns, which is small; every other text
+ * with the database of all.
+ */
+enum { GROUPS_MAX = 16, DATABASES_MAX = SCAN_COUNT * GROUPS_MAX };
+
 struct family {
-	hs_database_t *database; /* NULL: no patterns */
+	hs_database_t *databases[GROUPS_MAX]; /* 0: of all patterns; n: of group n's */
 	struct pattern *patterns;
 	size_t count, cap;
 	struct hits empty; /* patterns that match the empty value */
@@ -38,10 +46,11 @@ struct lens {
 	size_t count;
 	struct byteset only_if; /* bytes that change something for some pipeline */
 	bool always;            /* some pipeline changes every value */
-	bool plain;             /* some pipeline is the root: the value itself is looked at */
 };
 
 struct prefilter {
+	unsigned char *groups; /* by pipeline index */
+	unsigned group_count;
 	struct family families[SCAN_COUNT];
 	struct lens *lenses[PHASE_MAX + 1];
 	size_t lens_count[PHASE_MAX + 1];

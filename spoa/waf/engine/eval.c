@@ -80,7 +80,7 @@ static bool look_at_value(struct transaction *tx, const struct look *look,
     const struct pipeline *pipeline, struct value *value)
 {
 	struct value *result = value_transform(tx, pipeline, value);
-	if (!scan_may_match(tx, look->rule, look->variable, result))
+	if (!scan_may_match(tx, look->rule, look->variable, pipeline, result))
 		return false;
 	return look_at(tx, look, result->text);
 }

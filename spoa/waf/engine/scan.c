@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* Distinct results of transformations of one value: more than this many are scanned one by one. */
+/* So many distinct texts are collected before they are looked at. */
 enum { RESULTS_MAX = 64 };
 
 /* ---- one value --------------------------------------------------------------------------------
@@ -23,49 +23,69 @@ static int on_hit(
 	return 0;
 }
 
-static const struct hits *keep_hits(struct transaction *tx)
+static struct hits *keep_hits(struct transaction *tx, unsigned database)
 {
-	static const struct hits none;
 	struct waf_worker *worker = tx->worker;
-	if (worker->hit_count == 0)
-		return &none;
 	struct hits *hits = arena_alloc(tx->arena, sizeof *hits);
-	uint32_t *patterns = arena_alloc(tx->arena, worker->hit_count * sizeof *patterns);
-	if (!hits || !patterns)
-		return NULL;
-	memcpy(patterns, worker->hit_room, worker->hit_count * sizeof *patterns);
-	*hits = (struct hits){ worker->hit_count, patterns };
+	uint32_t *patterns = NULL;
+	if (worker->hit_count) {
+		patterns = arena_alloc(tx->arena, worker->hit_count * sizeof *patterns);
+		if (!patterns)
+			return NULL;
+		memcpy(patterns, worker->hit_room, worker->hit_count * sizeof *patterns);
+	}
+	if (hits)
+		*hits = (struct hits){ database, worker->hit_count, patterns, NULL };
+	return hits;
+}
+
+static const struct hits *known_hits(const struct value *value, unsigned database)
+{
+	const struct hits *hits = value->hits;
+	while (hits && hits->database != database)
+		hits = hits->next;
 	return hits;
 }
 
 /* NULL: no answer, for want of memory. */
-static const struct hits *hits_of(struct transaction *tx, enum scan_family f, struct value *value)
+static const struct hits *hits_of(
+    struct transaction *tx, enum scan_family f, unsigned group, struct value *value)
 {
 	const struct family *family = &tx->rules->prefilter->families[f];
-	if (value->hits[f])
-		return value->hits[f];
-	if (value->text.len == 0 || !family->database)
+	unsigned id = f * GROUPS_MAX + group;
+	if (value->text.len == 0 || !family->databases[group])
 		return &family->empty;
+	const struct hits *known = known_hits(value, id);
+	if (known)
+		return known;
 	spend(tx, 1 + value->text.len / 8);
 	tx->worker->hit_count = 0;
-	if (hs_scan(family->database, value->text.ptr, (unsigned)value->text.len, 0,
+	if (hs_scan(family->databases[group], value->text.ptr, (unsigned)value->text.len, 0,
 	        tx->worker->hs_scratch, on_hit, tx->worker) != HS_SUCCESS)
 		return NULL;
-	value->hits[f] = keep_hits(tx);
-	return value->hits[f];
+	struct hits *hits = keep_hits(tx, id);
+	if (!hits)
+		return NULL;
+	hits->next = value->hits;
+	value->hits = hits;
+	return hits;
 }
 
 bool scan_may_match(struct transaction *tx, const struct rule *rule,
-    const struct variable *variable, struct value *value)
+    const struct variable *variable, const struct pipeline *pipeline, struct value *value)
 {
 	if (!rule->prefiltered || !tx->candidates)
 		return true;
-	uint32_t wanted = rule->pattern[variable->scan];
-	const struct hits *hits = hits_of(tx, variable->scan, value);
+	enum scan_family f = variable->scan;
+	unsigned group = tx->rules->prefilter->groups[pipeline->index];
+	/* The database of all patterns knows, too, and has mostly been asked. */
+	if (known_hits(value, f * GROUPS_MAX))
+		group = 0;
+	const struct hits *hits = hits_of(tx, f, group, value);
 	if (!hits)
 		return true;
 	for (size_t i = 0; i < hits->count; i++)
-		if (hits->patterns[i] == wanted)
+		if (hits->patterns[i] == rule->pattern[f])
 			return true;
 	return false;
 }
@@ -82,10 +102,11 @@ struct phase_scan {
 };
 
 /* Rules that see `result` when they look at `value`, and have a pattern that occurs in it. */
-static bool mark(struct phase_scan *scan, struct value *value, struct value *result)
+static bool mark(
+    struct phase_scan *scan, struct value *value, struct value *result, unsigned group)
 {
 	const struct family *family = &scan->tx->rules->prefilter->families[scan->family];
-	const struct hits *hits = hits_of(scan->tx, scan->family, result);
+	const struct hits *hits = hits_of(scan->tx, scan->family, group, result);
 	if (!hits)
 		return false;
 	for (size_t i = 0; i < hits->count; i++) {
@@ -102,27 +123,58 @@ static bool mark(struct phase_scan *scan, struct value *value, struct value *res
 	return true;
 }
 
-/* Most values come out of most transformations unchanged: then there is one text to scan. */
-static bool scan_value(struct phase_scan *scan, const struct lens *lens, struct value *value)
+/* Distinct texts that transformations make of one value, and the groups that lead to each. */
+struct results {
+	struct value *values[RESULTS_MAX];
+	unsigned groups[RESULTS_MAX]; /* bits */
+	size_t count;
+};
+
+static void add_result(struct results *results, struct value *value, unsigned group)
 {
-	struct value *results[RESULTS_MAX];
-	size_t count = 0;
-	value_classify(value);
-	if (!lens->always && !byteset_intersects(&lens->only_if, &value->bytes))
-		return mark(scan, value, value);
-	for (size_t i = 0; i < lens->count; i++) {
-		struct value *result = value_transform(scan->tx, lens->pipelines[i], value);
-		size_t j = 0;
-		while (j < count && results[j] != result)
-			j++;
-		if (j < count)
-			continue;
-		if (count < RESULTS_MAX)
-			results[count++] = result;
-		if (!mark(scan, value, result))
+	size_t i = 0;
+	while (i < results->count && results->values[i] != value)
+		i++;
+	if (i == results->count) {
+		results->values[results->count++] = value;
+		results->groups[i] = 0;
+	}
+	results->groups[i] |= 1u << group;
+}
+
+static bool mark_results(
+    struct phase_scan *scan, struct value *value, const struct results *results)
+{
+	for (size_t i = 0; i < results->count; i++) {
+		unsigned bits = results->groups[i];
+		bool one = (bits & (bits - 1)) == 0;
+		unsigned group = one ? (unsigned)__builtin_ctz(bits) : 0;
+		if (!mark(scan, value, results->values[i], group))
 			return false;
 	}
 	return true;
+}
+
+/* Most values come out of most transformations unchanged: then there is one text to look at. */
+static bool scan_value(struct phase_scan *scan, const struct lens *lens, struct value *value)
+{
+	const unsigned char *groups = scan->tx->rules->prefilter->groups;
+	struct results results;
+	value_classify(value);
+	if (!lens->always && !byteset_intersects(&lens->only_if, &value->bytes))
+		return mark(scan, value, value, 0);
+	results.count = 0;
+	for (size_t i = 0; i < lens->count; i++) {
+		const struct pipeline *pipeline = lens->pipelines[i];
+		if (results.count == RESULTS_MAX) {
+			if (!mark_results(scan, value, &results))
+				return false;
+			results.count = 0;
+		}
+		add_result(&results, value_transform(scan->tx, pipeline, value),
+		    groups[pipeline->index]);
+	}
+	return mark_results(scan, value, &results);
 }
 
 static bool scan_lens(struct phase_scan *scan, const struct lens *lens)
@@ -168,9 +220,10 @@ static bool grow_scratch(struct waf_worker *worker, const struct prefilter *pref
 	size_t most = 1;
 	for (size_t f = 0; f < SCAN_COUNT; f++) {
 		const struct family *family = &prefilter->families[f];
-		if (family->database &&
-		    hs_alloc_scratch(family->database, &worker->hs_scratch) != HS_SUCCESS)
-			return false;
+		for (size_t g = 0; g < GROUPS_MAX; g++)
+			if (family->databases[g] &&
+			    hs_alloc_scratch(family->databases[g], &worker->hs_scratch) != HS_SUCCESS)
+				return false;
 		most = family->count > most ? family->count : most;
 	}
 	if (most <= worker->hit_cap)

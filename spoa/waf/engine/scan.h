@@ -12,9 +12,9 @@
  */
 uint64_t *scan_phase(struct transaction *tx, unsigned phase);
 
-/* False: the rule's operator does not match this value of that variable. */
+/* False: the rule's operator does not match this value, which `pipeline` made for that variable. */
 bool scan_may_match(struct transaction *tx, const struct rule *rule,
-    const struct variable *variable, struct value *value);
+    const struct variable *variable, const struct pipeline *pipeline, struct value *value);
 
 /* Makes the worker's scratch fit the rules' databases. False: no memory. */
 bool scan_prepare(struct waf_worker *worker, const struct waf_rules *rules);

@@ -19,13 +19,15 @@ struct value {
 	struct value *root;         /* what it was transformed from; itself otherwise */
 	struct value *sibling;      /* the next one transformed from the same root */
 	struct value **by_pipeline; /* results of transformations, by pipeline index; lazily made */
-	const struct hits *hits[SCAN_COUNT]; /* what the combined databases found; lazily made */
+	struct hits *hits; /* what combined databases found; lazily made */
 };
 
-/* Patterns of one family that occur in a value, ascending. */
+/* Patterns of one database that occur in a value. */
 struct hits {
+	unsigned database; /* prefilter.h: family * GROUPS_MAX + group */
 	size_t count;
 	const uint32_t *patterns;
+	struct hits *next;
 };
 
 struct item {
