@@ -13,7 +13,7 @@
 
 enum { DATABASE_BYTES_MAX = 256 << 20 };
 
-static const char magic[8] = "SPWAFDB3";
+static const char magic[8] = "SPWAFDB4";
 
 /* ---- names ------------------------------------------------------------------------------------
  */
@@ -161,7 +161,10 @@ static void pack(const struct expressions *e, struct packed *out)
 	}
 }
 
-/* Some patterns turn out to be too large only now: then an approximation has to do. */
+/*
+ * Some patterns turn out to be too large only now. Approximations of such match nearly everything
+ * and slow all others down, so they are left out.
+ */
 static bool compile_packed(struct expressions *e, struct packed *packed, hs_database_t **database)
 {
 	for (;;) {
@@ -176,8 +179,7 @@ static bool compile_packed(struct expressions *e, struct packed *packed, hs_data
 		hs_free_compile_error(error);
 		if (bad < 0 || (unsigned)bad >= packed->count)
 			return false;
-		unsigned char *fate = &e->fates[packed->from[bad]];
-		*fate = *fate == FATE_EXACT ? FATE_APPROXIMATE : FATE_REFUSED;
+		e->fates[packed->from[bad]] = FATE_REFUSED;
 	}
 }
 

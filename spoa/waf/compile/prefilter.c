@@ -219,7 +219,7 @@ static bool build_database(
 	arena_init(&scratch, 0);
 	struct expression_list list = { .arena = &scratch };
 	bool good = make_expressions(prefilter, family, group, &list) &&
-	    (!list.e.count || dbcache_get(cache_dir, &list.e, &family->databases[group]));
+	            (!list.e.count || dbcache_get(cache_dir, &list.e, &family->databases[group]));
 	/* Only the database of all patterns decides: it is there for every text. */
 	for (unsigned i = 0; good && group == 0 && i < list.e.count; i++)
 		if (list.e.fates[i] == FATE_REFUSED)
@@ -235,8 +235,8 @@ static void *build_databases(void *argument)
 	for (unsigned i; (i = atomic_fetch_add(&build->next, 1)) < DATABASES_MAX;) {
 		unsigned group = i / SCAN_COUNT;
 		if (group < prefilter->group_count &&
-		    !build_database(prefilter, &prefilter->families[i % SCAN_COUNT], group,
-		        build->cache_dir))
+		    !build_database(
+		        prefilter, &prefilter->families[i % SCAN_COUNT], group, build->cache_dir))
 			atomic_store(&build->failed, true);
 	}
 	return NULL;
@@ -256,7 +256,8 @@ static bool build_all(struct prefilter *prefilter, const char *cache_dir)
 	return !atomic_load(&build.failed);
 }
 
-/* ---- groups of transformations ------------------------------------------------------------------ */
+/* ---- groups of transformations ------------------------------------------------------------------
+ */
 
 static struct slice apply(const struct waf_rules *rules, const struct pipeline *pipeline,
     struct slice text, struct arena *arena)
@@ -434,7 +435,7 @@ bool prefilter_build(struct waf_rules *rules, const char *cache_dir, struct err_
 {
 	struct prefilter *prefilter = arena_new(&rules->arena, struct prefilter);
 	bool good = prefilter && collect(prefilter, rules) && find_groups(prefilter, rules) &&
-	    build_all(prefilter, cache_dir);
+	            build_all(prefilter, cache_dir);
 	if (good)
 		drop_refused(prefilter);
 	for (size_t f = 0; good && f < SCAN_COUNT; f++)

@@ -25,10 +25,10 @@ struct pattern {
 };
 
 /*
- * Transformations that do the same to ordinary values form a group. Group 0 leaves them as they are.
- * A text that only transformations of one other group lead to (a lower-case copy, a base64-decoded
- * one) is looked at with the database of that group's patterns, which is small; every other text
- * with the database of all.
+ * Transformations that do the same to ordinary values form a group. Group 0 leaves them as they
+ * are. A text that only transformations of one other group lead to (a lower-case copy, a
+ * base64-decoded one) is looked at with the database of that group's patterns, which is small;
+ * every other text with the database of all.
  */
 enum { GROUPS_MAX = 16, DATABASES_MAX = SCAN_COUNT * GROUPS_MAX };
 

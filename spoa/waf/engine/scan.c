@@ -102,8 +102,7 @@ struct phase_scan {
 };
 
 /* Rules that see `result` when they look at `value`, and have a pattern that occurs in it. */
-static bool mark(
-    struct phase_scan *scan, struct value *value, struct value *result, unsigned group)
+static bool mark(struct phase_scan *scan, struct value *value, struct value *result, unsigned group)
 {
 	const struct family *family = &scan->tx->rules->prefilter->families[scan->family];
 	const struct hits *hits = hits_of(scan->tx, scan->family, group, result);
@@ -146,11 +145,11 @@ static bool mark_results(
     struct phase_scan *scan, struct value *value, const struct results *results)
 {
 	for (size_t i = 0; i < results->count; i++) {
-		unsigned bits = results->groups[i];
-		bool one = (bits & (bits - 1)) == 0;
-		unsigned group = one ? (unsigned)__builtin_ctz(bits) : 0;
-		if (!mark(scan, value, results->values[i], group))
-			return false;
+		/* Group 0 has the database of all patterns: the others are in it. */
+		unsigned bits = results->groups[i] & 1 ? 1 : results->groups[i];
+		for (; bits; bits &= bits - 1)
+			if (!mark(scan, value, results->values[i], (unsigned)__builtin_ctz(bits)))
+				return false;
 	}
 	return true;
 }
@@ -171,8 +170,8 @@ static bool scan_value(struct phase_scan *scan, const struct lens *lens, struct 
 				return false;
 			results.count = 0;
 		}
-		add_result(&results, value_transform(scan->tx, pipeline, value),
-		    groups[pipeline->index]);
+		add_result(
+		    &results, value_transform(scan->tx, pipeline, value), groups[pipeline->index]);
 	}
 	return mark_results(scan, value, &results);
 }
@@ -221,8 +220,8 @@ static bool grow_scratch(struct waf_worker *worker, const struct prefilter *pref
 	for (size_t f = 0; f < SCAN_COUNT; f++) {
 		const struct family *family = &prefilter->families[f];
 		for (size_t g = 0; g < GROUPS_MAX; g++)
-			if (family->databases[g] &&
-			    hs_alloc_scratch(family->databases[g], &worker->hs_scratch) != HS_SUCCESS)
+			if (family->databases[g] && hs_alloc_scratch(family->databases[g],
+			                                &worker->hs_scratch) != HS_SUCCESS)
 				return false;
 		most = family->count > most ? family->count : most;
 	}

@@ -19,7 +19,7 @@ struct value {
 	struct value *root;         /* what it was transformed from; itself otherwise */
 	struct value *sibling;      /* the next one transformed from the same root */
 	struct value **by_pipeline; /* results of transformations, by pipeline index; lazily made */
-	struct hits *hits; /* what combined databases found; lazily made */
+	struct hits *hits;          /* what combined databases found; lazily made */
 };
 
 /* Patterns of one database that occur in a value. */
