@@ -67,6 +67,26 @@ static const char *rsa_check(const struct octets *n, const struct octets *e)
 	return NULL;
 }
 
+/*
+ * CVE-2017-15361 (ROCA): primes of a faulty generator are powers of 65537 modulo all small primes,
+ * and so is their product. A sound modulus passes for one of them once in some 2^27.
+ */
+static bool is_roca(const BIGNUM *modulus)
+{
+	static const unsigned char primes[] = { 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47,
+		53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139,
+		149, 151, 157, 163, 167 };
+	for (size_t i = 0; i < sizeof(primes); i++) {
+		BN_ULONG p = primes[i], rest = BN_mod_word(modulus, p), power = 1;
+		do
+			power = power * (65537 % p) % p;
+		while (power != rest && power != 1);
+		if (power != rest)
+			return false;
+	}
+	return true;
+}
+
 static const char *rsa_key(const json_t *jwk, struct key *out)
 {
 	struct octets n, e;
@@ -84,13 +104,16 @@ static const char *rsa_key(const json_t *jwk, struct key *out)
 	    OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, exponent) == 1)
 		params = OSSL_PARAM_BLD_to_param(builder);
 	int bits = modulus ? BN_num_bits(modulus) : 0;
-	if (bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX)
+	bool roca = modulus && is_roca(modulus);
+	if (!roca && bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX)
 		out->pkey = pkey_from_params("RSA", params);
 	else
 		OSSL_PARAM_free(params);
 	BN_free(modulus);
 	BN_free(exponent);
 	OSSL_PARAM_BLD_free(builder);
+	if (roca)
+		return "an RSA key that can be factored (CVE-2017-15361)";
 	if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
 		return "an RSA modulus of less than 2048 or more than 8192 bits";
 	out->signature_bytes = ((size_t)bits + 7) / 8;

@@ -26,7 +26,10 @@ static bool is_base64url(char c)
 	return ascii_is_alpha(c) || ascii_is_digit(c) || c == '-' || c == '_';
 }
 
-/* The two dots of exactly three segments, nothing but the alphabet between them. */
+/*
+ * The two dots of exactly three segments, nothing but the alphabet between them. A payload may be
+ * empty (RFC 7515); as claims it is refused later.
+ */
 static bool find_dots(struct slice text, size_t dots[2])
 {
 	size_t found = 0;
@@ -37,7 +40,7 @@ static bool find_dots(struct slice text, size_t dots[2])
 			return false;
 		dots[found++] = i;
 	}
-	return found == 2 && dots[0] > 0 && dots[1] > dots[0] + 1 && dots[1] + 1 < text.len;
+	return found == 2 && dots[0] > 0 && dots[1] + 1 < text.len;
 }
 
 static enum auth_reason decode(struct slice segment, struct arena *arena, struct slice *out)
