@@ -5,18 +5,10 @@
 
 enum { VERSION_TIMEOUT_MS = 5000 };
 
-/* Absent from builds without the AWS layer. */
-struct store *store_ssm_new(const struct store_ssm_options *options, struct err *err)
-    __attribute__((weak));
-
 static struct store *open_store(const struct settings *s, struct err *err)
 {
 	if (s->store_kind == STORE_KIND_FILE)
 		return store_file_new(s->store_path, err);
-	if (!store_ssm_new) {
-		err_set(err, "store.kind ssm: this build has no AWS layer");
-		return NULL;
-	}
 	struct store_ssm_options options = {
 		.region = s->store_region,
 		.profile = s->store_profile,

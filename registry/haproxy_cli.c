@@ -69,8 +69,9 @@ static bool ask(const char *socket_path, struct slice command, unsigned timeout_
 	int fd = open_socket(socket_path);
 	if (fd < 0)
 		return err_set(err, "%s: %s", socket_path, strerror(errno));
+	/* The master's socket stays open for more unless this end is closed. */
 	bool ok = file_write_all(fd, command) && file_write_all(fd, SLICE("\n")) &&
-	          read_answer(fd, timeout_ms, answer);
+	          shutdown(fd, SHUT_WR) == 0 && read_answer(fd, timeout_ms, answer);
 	if (!ok)
 		err_set(err, "%s: %s", socket_path, strerror(errno));
 	close(fd);
