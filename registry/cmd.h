@@ -11,6 +11,8 @@ struct cmd_options {
 	bool json;
 	bool hold_back;
 	bool no_publish;
+	bool purge;
+	uint64_t top;
 	const char *by;
 	const char *note;
 };
@@ -24,6 +26,12 @@ int cmd_apply(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
 int cmd_history(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
+int cmd_throttles(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_register(int argc, char **argv);
+int cmd_deregister(int argc, char **argv);
+int cmd_set(int argc, char **argv);
 
 /*
  * gateway_open() and gateway_load(), with errors and findings printed. False: the command ends with

@@ -26,6 +26,15 @@ static const struct cli_option APPLYING[] = {
 	{ "note", 0, CLI_STRING, &cmd_options.note, "TEXT", "why, for the history", 0, 0 },
 	{ .name = NULL },
 };
+static const struct cli_option THROTTLES[] = {
+	{ "json", 0, CLI_FLAG, &cmd_options.json, NULL, "print JSON", 0, 0 },
+	{ "top", 0, CLI_UINT, &cmd_options.top, "N", "rows of each table; 20 without it", 1, 1000000 },
+	{ .name = NULL },
+};
+static const struct cli_option DEREGISTERING[] = {
+	{ "purge", 0, CLI_FLAG, &cmd_options.purge, NULL, "remove the service's parameters too", 0, 0 },
+	{ .name = NULL },
+};
 
 static const struct cli_command COMMANDS[] = {
 	{ "validate", "", "check settings and parameters, all findings at once", NULL, RENDERING, cmd_validate, 0, 0 },
@@ -35,6 +44,12 @@ static const struct cli_command COMMANDS[] = {
 	{ "rollback", "[REVISION]", "go back to a revision; the one before without an argument", NULL, NULL, cmd_rollback, 0, 1 },
 	{ "history", "", "list the revisions on disk", NULL, JSON, cmd_history, 0, 0 },
 	{ "diff", "REVISION REVISION", "show what changed from one revision to another", NULL, NULL, cmd_diff, 2, 2 },
+	{ "list", "", "list the live services", NULL, JSON, cmd_list, 0, 0 },
+	{ "show", "SERVICE", "show a service's parameters and defaults", NULL, JSON, cmd_show, 1, 1 },
+	{ "register", "SERVICE NAME=VALUE...", "write a new service's parameters", "Everything is validated before anything is written. With services_file the service is added to it.", NULL, cmd_register, 2, -1 },
+	{ "deregister", "SERVICE", "take a service out of services_file", NULL, DEREGISTERING, cmd_deregister, 1, 1 },
+	{ "set", "SERVICE NAME=VALUE...", "change parameters of a service; an empty value removes one", NULL, NULL, cmd_set, 2, -1 },
+	{ "throttles", "", "show levels, refusals and top spenders of the running gateway", NULL, THROTTLES, cmd_throttles, 0, 0 },
 	{ "fields", "", "list every parameter and setting, as Markdown", NULL, JSON, cmd_fields, 0, 0 },
 	{ .name = NULL },
 };

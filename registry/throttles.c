@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/throttles.h"
+
+#include <stdlib.h>
+
+void throttle_table_init(struct throttle_table *table)
+{
+	*table = (struct throttle_table){ 0 };
+	arena_init(&table->arena, 0);
+	strmap_init(&table->by_key);
+}
+
+void throttle_table_release(struct throttle_table *table)
+{
+	free(table->items);
+	strmap_release(&table->by_key);
+	arena_release(&table->arena);
+	*table = (struct throttle_table){ 0 };
+}
+
+/* The value behind " name=" or " name(…)=", as HAProxy prints rates with their period. */
+static struct slice find_value(struct slice line, const char *name)
+{
+	struct slice wanted = slice_of_cstr(name), rest = line, word;
+	while (rest.len > 0) {
+		slice_cut(rest, ' ', &word, &rest);
+		if (!slice_starts_with(word, wanted))
+			continue;
+		struct slice tail = slice_from(word, wanted.len);
+		if (tail.len > 0 && tail.ptr[0] == '(') {
+			size_t close = slice_find_byte(tail, ')');
+			tail = close == SIZE_MAX ? SLICE("") : slice_from(tail, close + 1);
+		}
+		if (tail.len > 0 && tail.ptr[0] == '=')
+			return slice_from(tail, 1);
+	}
+	return SLICE("");
+}
+
+static uint64_t find_number(struct slice line, const char *name)
+{
+	uint64_t number = 0;
+	slice_to_u64(find_value(line, name), UINT64_MAX, &number);
+	return number;
+}
+
+static bool grow(struct throttle_table *table)
+{
+	if (table->count < table->cap)
+		return true;
+	size_t cap = table->cap ? table->cap * 2 : 64;
+	struct throttle_row *items = realloc(table->items, cap * sizeof(*items));
+	if (!items)
+		return false;
+	table->items = items;
+	table->cap = cap;
+	return true;
+}
+
+/* The key's row, a new one when there is none yet; NULL: no memory. */
+static struct throttle_row *find_row(struct throttle_table *table, struct slice key)
+{
+	uintptr_t known = (uintptr_t)strmap_find(&table->by_key, key);
+	if (known)
+		return &table->items[known - 1];
+	const char *copy = arena_dup(&table->arena, key).ptr;
+	if (!copy || !grow(table))
+		return NULL;
+	table->items[table->count++] = (struct throttle_row){ .key = copy };
+	return strmap_put(&table->by_key, key, (void *)(uintptr_t)table->count, NULL)
+	    ? &table->items[table->count - 1]
+	    : NULL;
+}
+
+bool throttle_table_add(struct throttle_table *table, struct slice text, struct err *err)
+{
+	struct slice rest = text, line;
+	while (rest.len > 0) {
+		slice_cut(rest, '\n', &line, &rest);
+		struct slice key = find_value(line, "key");
+		if (key.len == 0)
+			continue;
+		struct throttle_row *row = find_row(table, key);
+		if (!row)
+			return err_set(err, "no memory for the table");
+		uint64_t offset = find_number(line, "gpt0");
+		row->admitted += find_number(line, "gpc0");
+		row->refused += find_number(line, "gpc1");
+		row->requests += find_number(line, "http_req_rate");
+		row->unauthorized += find_number(line, "gpc0_rate");
+		row->offset = offset > row->offset ? offset : row->offset;
+	}
+	return true;
+}
+
+uint64_t throttle_left(
+    const struct throttle_row *row, uint64_t rate, uint64_t burst, int64_t unix_ms)
+{
+	uint64_t made = (uint64_t)unix_ms * rate / 1000;
+	int64_t level = (int32_t)(uint32_t)(made - row->admitted - row->offset);
+	if (level > 0 || row->offset == 0)
+		level = 0;
+	level += (int64_t)burst;
+	return level > 0 ? (uint64_t)level : 0;
+}
+
+static int by_admitted(const void *a, const void *b)
+{
+	const struct throttle_row *x = a, *y = b;
+	uint64_t u = x->admitted + x->refused, v = y->admitted + y->refused;
+	return u > v ? -1 : u < v ? 1 : strcmp(x->key, y->key);
+}
+
+static int by_requests(const void *a, const void *b)
+{
+	const struct throttle_row *x = a, *y = b;
+	return x->requests > y->requests   ? -1
+	       : x->requests < y->requests ? 1
+	                                   : strcmp(x->key, y->key);
+}
+
+void throttle_table_sort(struct throttle_table *table, enum throttle_order order)
+{
+	if (table->count > 1)
+		qsort(table->items, table->count, sizeof(table->items[0]),
+		    order == BY_ADMITTED ? by_admitted : by_requests);
+}
