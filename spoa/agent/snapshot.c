@@ -2,6 +2,7 @@
 #include "spoa/agent/snapshot.h"
 
 #include "common/buf.h"
+#include "common/log.h"
 #include "spoa/agent/listener.h"
 
 #include <assert.h>
@@ -132,6 +133,8 @@ static struct waf_rules *load_rules(const struct build *b, const char *rulesets)
 		return NULL;
 	}
 	rules = waf_rules_load(paths.items, paths.count, &options, b->errors);
+	if (rules && waf_rules_warning(rules))
+		log_warning("rule set %s: %s", rulesets, waf_rules_warning(rules));
 	if (rules && !strmap_put(&b->snapshot->rules, slice_of_cstr(rulesets), rules, NULL)) {
 		waf_rules_unref(rules);
 		no_memory(b);

@@ -70,6 +70,8 @@ static struct waf_rules *load_rules(struct arena *arena)
 	if (parse_sets(arena, &o) &&
 	    rulesets_paths(options.ruleset, &options.rules, arena, &paths, &errors))
 		rules = waf_rules_load(paths.items, paths.count, &o, &errors);
+	if (rules && waf_rules_warning(rules))
+		fprintf(stderr, "warning: %s\n", waf_rules_warning(rules));
 	err_list_print(&errors, stderr);
 	err_list_release(&errors);
 	return rules;

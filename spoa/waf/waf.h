@@ -143,6 +143,9 @@ void waf_eval_response(struct waf_worker *worker, struct waf_rules *rules,
 
 /* ---- for tools ------------------------------------------------------------------------------ */
 
+/* NULL, or a text for the operator: these rules work, but not as they should. */
+const char *waf_rules_warning(const struct waf_rules *rules);
+
 size_t waf_rules_count(const struct waf_rules *rules);
 const struct waf_rule_info *waf_rules_info(const struct waf_rules *rules, size_t index);
 const struct waf_rule_info *waf_rules_find(const struct waf_rules *rules, uint32_t id);

@@ -164,6 +164,7 @@ struct waf_rules {
 	struct ast_settings settings;
 	struct transform_env transform_env;
 	bool reference;
+	bool scanner_is_broken; /* so it is `reference`, too */
 	uint64_t step_budget;
 	bool budget_blocks;
 	size_t arena_bytes;

@@ -3,6 +3,7 @@
 #include "spoa/waf/compile/compiler.h"
 #include "spoa/waf/compile/exclusions.h"
 #include "spoa/waf/compile/prefilter.h"
+#include "spoa/waf/compile/probe.h"
 #include "spoa/waf/engine/scan.h"
 #include "spoa/waf/engine/transaction.h"
 #include "spoa/waf/seclang/directives.h"
@@ -27,13 +28,18 @@ static uint64_t choose(uint64_t from_files, uint64_t from_options, uint64_t othe
 	return from_files ? from_files : from_options ? from_options : otherwise;
 }
 
+static void go_rule_by_rule(struct waf_rules *rules)
+{
+	rules->reference = true;
+	rules->step_budget *= REFERENCE_BUDGET_FACTOR;
+}
+
 static void apply_options(struct waf_rules *rules, const struct waf_options *o)
 {
 	const struct ast_settings *s = &rules->settings;
-	rules->reference = o->reference;
 	rules->step_budget = choose(0, o->step_budget, DEFAULT_STEP_BUDGET);
 	if (o->reference)
-		rules->step_budget *= REFERENCE_BUDGET_FACTOR;
+		go_rule_by_rule(rules);
 	rules->budget_blocks = o->budget_blocks;
 	rules->arena_bytes = (size_t)choose(0, o->arena_bytes, DEFAULT_ARENA_BYTES);
 	rules->max_args = (size_t)choose(s->max_args, o->max_args, DEFAULT_MAX_ARGS);
@@ -72,6 +78,10 @@ static bool load(struct waf_rules *rules, const char *const *paths, size_t count
 		.errors = errors,
 	};
 	good &= compiler_run(&compiler, options);
+	if (good && !rules->reference && !probe_scanner()) {
+		rules->scanner_is_broken = true;
+		go_rule_by_rule(rules);
+	}
 	if (good && !rules->reference)
 		good = prefilter_build(rules, options->cache_dir, errors);
 	return good;
@@ -124,6 +134,14 @@ void waf_rules_unref(struct waf_rules *rules)
 
 /* ---- for tools --------------------------------------------------------------------------------
  */
+
+const char *waf_rules_warning(const struct waf_rules *rules)
+{
+	return rules->scanner_is_broken
+	           ? "this libhs misses matches on this processor: rules are evaluated one by "
+	             "one, which is slow; the package libhyperscan5 does not"
+	           : NULL;
+}
 
 size_t waf_rules_count(const struct waf_rules *rules)
 {
