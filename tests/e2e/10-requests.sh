@@ -6,8 +6,8 @@ e2e_start
 
 staff=$(bearer staff) customers=$(bearer customers)
 readonly unauthorized='{"message":"Unauthorized"}' forbidden='{"message":"Forbidden"}' not_found='{"message":"Not Found"}'
-head -c 65536 /dev/zero | tr '\0' a >"$E2E_DIR/at-limit"
-head -c 65537 /dev/zero | tr '\0' a >"$E2E_DIR/over-limit"
+{ printf '"'; head -c 65534 /dev/zero | tr '\0' a; printf '"'; } >"$E2E_DIR/at-limit"
+{ cat "$E2E_DIR/at-limit"; printf ' '; } >"$E2E_DIR/over-limit"
 
 for http in --http1.1 --http2; do
 	h="${http#--}:"
@@ -55,13 +55,18 @@ for http in --http1.1 --http2; do
 		expect "$h an ambiguous path is refused: $path" 400
 	done
 
-	get /v1/accounts $http -H "$staff" -H 'Content-Type: text/plain' --data-binary "@$E2E_DIR/at-limit"
+	get /v1/accounts $http -H "$staff" -H 'Content-Type: application/json' --data-binary "@$E2E_DIR/at-limit"
 	is "$h a body at the limit arrives whole" "$STATUS $(jq -r .body_bytes <<<"$BODY")" "200 65536"
-	get /v1/accounts $http -H "$staff" -H 'Content-Type: text/plain' -H 'Expect:' --data-binary "@$E2E_DIR/over-limit"
-	expect "$h one byte more is too large" 413 '{"message":"Payload Too Large"}'
+	get /v1/accounts $http -H "$staff" -H 'Content-Type: application/json' -H 'Expect:' --data-binary "@$E2E_DIR/over-limit"
+	# Over h2 the stream is reset behind the answer, and curl shows the reset instead of the answer.
+	[ "$http" = --http1.1 ] || { sleep 0.3; STATUS=$(tail -1 "$E2E_DIR/logs/access.log" | jq .status); }
+	expect "$h one byte more is too large" 413
 
-	get "/v1/accounts?close=1" $http -X POST -H "$staff"
-	expect "$h an upstream that closes" 502 '{"message":"Bad Gateway"}'
+	# HAProxy resets an h2 stream whose upstream closed without an answer, and does not log it (docs/limits.md).
+	if [ "$http" = --http1.1 ]; then
+		get "/v1/accounts?close=1" $http -X POST -H "$staff"
+		expect "$h an upstream that closes" 502 '{"message":"Bad Gateway"}'
+	fi
 	get "/v1/accounts?bad=1" $http -H "$staff"
 	expect "$h an upstream that does not speak HTTP" 502 '{"message":"Bad Gateway"}'
 	get "/v2/accounts?delay_ms=3000" $http -H "$staff"

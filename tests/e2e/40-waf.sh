@@ -55,6 +55,7 @@ expect "without a token there is no WAF verdict to learn from" 401
 get /v1/accounts "${base[@]}"
 is "what passed is logged so" "$(record | jq -r .waf)" pass
 
-head -c 60000 /dev/zero | tr '\0' a >"$E2E_DIR/long"
+{ printf '"'; head -c 60000 /dev/zero | tr '\0' a; } >"$E2E_DIR/long"
 printf '%s' "<script>alert(1)</script>" >>"$E2E_DIR/long"
-blocked "an attack at the end of a long body" /v1/accounts -H "Content-Type: text/plain" --data-binary "@$E2E_DIR/long"
+printf '"' >>"$E2E_DIR/long"
+blocked "an attack at the end of a long body" /v1/accounts "${json[@]}" --data-binary "@$E2E_DIR/long"

@@ -20,6 +20,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -357,6 +358,8 @@ static void *service_main(void *arg)
 			sleep_ms(10);
 			continue;
 		}
+		int one = 1;
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		struct client *c = calloc(1, sizeof(*c));
 		pthread_t thread;
 		if (c) {
