@@ -171,6 +171,9 @@ static bool begin_draft(struct compiler *compiler, struct ast_rule *rule)
 	struct draft *draft = &compiler->drafts[compiler->draft_count++];
 	*draft = (struct draft){ .links = { rule }, .link_count = 1, .phase = 2 };
 	draft->marker_after = compiler->marker_count;
+	draft->removed = rule->broken;
+	if (rule->broken)
+		return false;
 	bool good = draft_id(compiler, draft);
 	good &= draft_phase(compiler, &rule->actions, &draft->phase);
 	draft->defaults = compiler->defaults[draft->phase];
@@ -195,7 +198,8 @@ static bool add_link(struct compiler *compiler, struct ast_rule *rule)
 		return err_list_add(
 		    compiler->errors, rule->pos, "more than %d rules in a chain", CHAIN_LINKS_MAX);
 	draft->links[draft->link_count++] = rule;
-	return check_link(compiler, rule);
+	draft->removed |= rule->broken;
+	return !rule->broken && check_link(compiler, rule);
 }
 
 static bool set_defaults(struct compiler *compiler, struct ast_item *item)

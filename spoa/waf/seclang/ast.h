@@ -52,6 +52,7 @@ struct ast_rule {
 	struct ast_targets targets;
 	struct ast_operator op;
 	struct ast_actions actions;
+	bool broken; /* its words did not parse, which was reported */
 };
 
 enum ast_kind { AST_RULE, AST_MARKER, AST_DEFAULT_ACTION };

@@ -44,12 +44,13 @@ static struct ast_item *new_item(
 	return item;
 }
 
-/* Adds only what parsed well: a rule with an error must not break the chain checks behind it. */
-static bool append(struct reader *reader, struct ast_item *item)
+/* Broken rules, too: without them the chains around them would look broken. */
+static bool append(struct reader *reader, struct ast_item *item, bool good)
 {
+	item->rule.broken = !good;
 	*reader->ast->last = item;
 	reader->ast->last = &item->next;
-	return true;
+	return good;
 }
 
 /* ---- rules -------------------------------------------------------------------------------- */
@@ -64,7 +65,7 @@ static bool sec_rule(struct reader *reader, const struct sec_line *line)
 	good &= parse_operator(ast, &line->words[2], &item->rule.op);
 	if (line->count > 3)
 		good &= parse_actions(ast, &line->words[3], &item->rule.actions);
-	return append(reader, item) && good;
+	return append(reader, item, good);
 }
 
 static bool sec_action(struct reader *reader, const struct sec_line *line)
@@ -73,7 +74,7 @@ static bool sec_action(struct reader *reader, const struct sec_line *line)
 	if (!item)
 		return false;
 	bool good = parse_actions(reader->ast, &line->words[1], &item->rule.actions);
-	return append(reader, item) && good;
+	return append(reader, item, good);
 }
 
 static bool sec_marker(struct reader *reader, const struct sec_line *line)
@@ -82,7 +83,7 @@ static bool sec_marker(struct reader *reader, const struct sec_line *line)
 	if (!item)
 		return false;
 	item->marker = line->words[1].text;
-	return append(reader, item);
+	return append(reader, item, true);
 }
 
 static bool sec_default_action(struct reader *reader, const struct sec_line *line)
@@ -90,7 +91,7 @@ static bool sec_default_action(struct reader *reader, const struct sec_line *lin
 	struct ast_item *item = new_item(reader, line, AST_DEFAULT_ACTION);
 	if (!item || !parse_actions(reader->ast, &line->words[1], &item->rule.actions))
 		return false;
-	return append(reader, item);
+	return append(reader, item, true);
 }
 
 /* ---- updates ------------------------------------------------------------------------------ */
