@@ -230,8 +230,8 @@ static bool map_differs(
 /* Routes after what they lead to; gateway.map, which names the revision, last. */
 static const char *const MAPS_IN_ORDER[] = { "rate.map", "burst.map", "client-rate.map",
 	"client-burst.map", "client-key.map", "ratelimit-headers.map", "body-limit.map",
-	"oversize.map", "mtls.map", "canary.map", "methods.map", "services.map", "routes.map",
-	"gateway.map" };
+	"oversize.map", "mtls.map", "waf-response.map", "canary.map", "methods.map", "services.map",
+	"routes.map", "gateway.map" };
 enum { MAP_COUNT = sizeof(MAPS_IN_ORDER) / sizeof(MAPS_IN_ORDER[0]) };
 
 static bool update_maps(

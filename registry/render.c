@@ -154,7 +154,7 @@ static struct template_scope service_scope(
 }
 
 struct wanted {
-	bool client_buckets, canaries, oversize_continue, ratelimit_headers;
+	bool client_buckets, canaries, oversize_continue, ratelimit_headers, waf_response;
 	size_t count; /* of services that are rendered */
 };
 
@@ -170,6 +170,7 @@ static struct wanted look_through(const struct model *model)
 		wanted.canaries |= service->canary_url.text != NULL;
 		wanted.oversize_continue |= service->oversize == OVERSIZE_CONTINUE;
 		wanted.ratelimit_headers |= service->ratelimit_headers;
+		wanted.waf_response |= service->waf_response;
 	}
 	return wanted;
 }
@@ -188,6 +189,7 @@ static void add_services(
 	add_flag(scope, "canaries", wanted->canaries);
 	add_flag(scope, "oversize_continue", wanted->oversize_continue);
 	add_flag(scope, "ratelimit_headers", wanted->ratelimit_headers);
+	add_flag(scope, "waf_response", wanted->waf_response);
 }
 
 /* --- the gateway ------------------------------------------------------------------------------ */

@@ -3,7 +3,8 @@
 #include "common/json_write.h"
 #include "registry/render.h"
 
-enum { AGENT_CONNECTIONS_PER_CLIENT = 1, AGENT_CONNECTIONS_SPARE = 64 };
+/* One connection per request in flight at most, and those of health checks and reloads. */
+enum { AGENT_CONNECTIONS_SPARE = 1000, AGENT_CONNECTIONS_MAX = 1000000 };
 
 static void put_text(struct jw *w, const char *key, const char *value)
 {
@@ -54,8 +55,9 @@ static void put_process(
 	put_text(w, "user", s->agent_user);
 	put_text(w, "log_level", LEVELS[s->agent_log_level]);
 	put_text(w, "metrics_listen", s->agent_metrics);
+	uint64_t connections = s->maxconn + AGENT_CONNECTIONS_SPARE;
 	put_uint(w, "max_connections",
-	    s->maxconn * AGENT_CONNECTIONS_PER_CLIENT + AGENT_CONNECTIONS_SPARE);
+	    connections < AGENT_CONNECTIONS_MAX ? connections : AGENT_CONNECTIONS_MAX);
 	put_uint(w, "max_frame_bytes", frame_bytes);
 }
 

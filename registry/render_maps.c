@@ -91,6 +91,12 @@ static void add_mtls(struct buf *out, const struct service *s)
 		    out, "%s %s\n", s->id, s->mtls == MTLS_REQUIRED ? "required" : "optional");
 }
 
+static void add_waf_response(struct buf *out, const struct service *s)
+{
+	if (s->waf_response)
+		buf_printf(out, "%s 1\n", s->id);
+}
+
 static void add_canary(struct buf *out, const struct service *s)
 {
 	if (s->canary_url.text)
@@ -111,6 +117,7 @@ static const struct map MAPS[] = {
 	{ "body-limit.map",        "body-limit",                            add_body_limit },
 	{ "oversize.map",          "oversize",                              add_oversize },
 	{ "mtls.map",              "mtls",                                  add_mtls },
+	{ "waf-response.map",      "waf-response",                          add_waf_response },
 	{ "canary.map",            "canary-weight",                         add_canary },
 };
 // clang-format on

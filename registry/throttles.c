@@ -68,8 +68,8 @@ static struct throttle_row *find_row(struct throttle_table *table, struct slice 
 		return NULL;
 	table->items[table->count++] = (struct throttle_row){ .key = copy };
 	return strmap_put(&table->by_key, key, (void *)(uintptr_t)table->count, NULL)
-	    ? &table->items[table->count - 1]
-	    : NULL;
+	           ? &table->items[table->count - 1]
+	           : NULL;
 }
 
 bool throttle_table_add(struct throttle_table *table, struct slice text, struct err *err)
