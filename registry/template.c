@@ -25,7 +25,7 @@ struct tag {
 bool template_byte_is_safe(unsigned char c)
 {
 	return ascii_is_alpha((char)c) || ascii_is_digit((char)c) ||
-	       (c != 0 && strchr("_./:@+,=~*[]<>-|", c) != NULL);
+	       (c != 0 && strchr("_./:@+,=~*[]<>-|?&", c) != NULL);
 }
 
 bool template_text_is_safe(struct slice text)

@@ -42,7 +42,7 @@ bool template_render(struct buf *out, struct slice text, const char *name,
 
 /*
  * A byte that means nothing special to HAProxy's configuration parser in any place, quoted or not,
- * nor to its log-format strings: letters, digits and _ . / : @ + , = ~ * [ ] < > - |
+ * nor to its log-format strings: letters, digits and _ . / : @ + , = ~ * [ ] < > - | ? &
  */
 bool template_byte_is_safe(unsigned char c);
 bool template_text_is_safe(struct slice text);
