@@ -14,6 +14,9 @@ enum {
 	GROW_BYTES = 16 * 1024,
 };
 
+/* Between two goodbyes of a drain: more than a request takes. */
+static const double leave_period_s = 0.005;
+
 struct conn {
 	struct ev_io read, write; /* active: read unless blocked, write while blocked */
 	struct conn_pool *pool;
@@ -375,6 +378,51 @@ static void on_sweep(struct ev_loop *loop, struct ev_timer *watcher, int events)
 	}
 }
 
+/* ---- draining -------------------------------------------------------------------------------- */
+
+static void drain_one(struct conn *conn)
+{
+	struct conn_pool *pool = conn->pool;
+	bool stepped = false;
+	struct slice input;
+
+	if (!is_blocked(conn)) {
+		ssize_t got = receive(conn, &input);
+
+		if (got > 0)
+			keep(conn, step_frames(conn, input, &stepped));
+	}
+	if (conn->session.state == SESSION_ENDED) {
+		settle(conn, true);
+		return;
+	}
+	count(pool->counters, COUNT_closed_drain);
+	say_goodbye(conn, SPOP_OK);
+}
+
+/* The next one that has not been taken leave of. */
+static struct conn *next_to_leave(struct conn_pool *pool)
+{
+	if (pool->idle.first)
+		return pool->idle.first;
+	for (struct conn *conn = pool->busy.first; conn; conn = conn->next)
+		if (conn->session.state != SESSION_ENDED)
+			return conn;
+	return NULL;
+}
+
+static void on_leave(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct conn_pool *pool = (struct conn_pool *)timer->data;
+	struct conn *conn = NULL;
+
+	(void)events;
+	for (size_t i = 0; i < pool->leave_batch && (conn = next_to_leave(pool)) != NULL; i++)
+		drain_one(conn);
+	if (!conn)
+		ev_timer_stop(loop, timer);
+}
+
 /* ---- the pool ---------------------------------------------------------------------------------
  */
 
@@ -392,6 +440,7 @@ bool conn_pool_init(struct conn_pool *pool)
 		free(pool->tx);
 		return false;
 	}
+	ev_timer_init(&pool->leave, on_leave, 0, 0);
 	ev_timer_init(&pool->sweep, on_sweep, period, period);
 	pool->sweep.data = pool;
 	ev_timer_start(pool->loop, &pool->sweep);
@@ -406,6 +455,7 @@ void conn_pool_release(struct conn_pool *pool)
 		conn_close(pool->idle.first);
 	assert(pool->count == 0);
 	ev_timer_stop(pool->loop, &pool->sweep);
+	ev_timer_stop(pool->loop, &pool->leave);
 	while (pool->spare_count > 0)
 		buf_release(&pool->spares[--pool->spare_count]);
 	free(pool->rx);
@@ -433,37 +483,12 @@ bool conn_open(struct conn_pool *pool, int fd)
 	return true;
 }
 
-static void drain_one(struct conn *conn)
+void conn_pool_drain(struct conn_pool *pool, double within_s)
 {
-	struct conn_pool *pool = conn->pool;
-	bool stepped = false;
-	struct slice input;
+	double steps = within_s / leave_period_s > 1 ? within_s / leave_period_s : 1;
 
-	if (!is_blocked(conn)) {
-		ssize_t got = receive(conn, &input);
-
-		if (got > 0)
-			keep(conn, step_frames(conn, input, &stepped));
-	}
-	if (conn->session.state == SESSION_ENDED) {
-		settle(conn, true);
-		return;
-	}
-	count(pool->counters, COUNT_closed_drain);
-	say_goodbye(conn, SPOP_OK);
-}
-
-void conn_pool_drain(struct conn_pool *pool)
-{
-	struct conn_lane *lanes[] = { &pool->busy, &pool->idle };
-
-	for (size_t i = 0; i < sizeof(lanes) / sizeof(lanes[0]); i++) {
-		struct conn *next, *last = lanes[i]->last;
-
-		for (struct conn *conn = lanes[i]->first; conn; conn = next) {
-			next = conn == last ? NULL : conn->next;
-			if (conn->session.state != SESSION_ENDED)
-				drain_one(conn);
-		}
-	}
+	pool->leave_batch = (size_t)((double)pool->count / steps) + 1;
+	ev_timer_init(&pool->leave, on_leave, 0, leave_period_s);
+	pool->leave.data = pool;
+	ev_timer_start(pool->loop, &pool->leave);
 }

@@ -39,7 +39,8 @@ struct conn_pool {
 
 	size_t count;
 	struct conn_lane idle, busy;
-	struct ev_timer sweep;
+	struct ev_timer sweep, leave;
+	size_t leave_batch; /* connections to take leave of at a time */
 	char *rx, *tx;
 	struct buf spares[CONN_SPARES];
 	size_t spare_count;
@@ -54,7 +55,9 @@ void conn_pool_release(struct conn_pool *pool);
 bool conn_open(struct conn_pool *pool, int fd);
 
 /*
- * Answers what has arrived on every connection, then takes leave of each. They are gone when their
- * peers have closed too, or after frame_timeout_s.
+ * Answers what has arrived and takes leave of one connection after the other, all within
+ * `within_s`. HAProxy fails what is in flight on a connection that ends and asks once more on
+ * another one: were all ended at once, it would ask on one that is about to end as well. Those that
+ * are left are served meanwhile.
  */
-void conn_pool_drain(struct conn_pool *pool);
+void conn_pool_drain(struct conn_pool *pool, double within_s);

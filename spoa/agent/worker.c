@@ -128,7 +128,8 @@ static void drain(struct worker *worker, double timeout_s)
 {
 	worker->draining = true;
 	accept_stop(worker);
-	conn_pool_drain(&worker->pool);
+	/* Half of the time for goodbyes, half for the peers to close. */
+	conn_pool_drain(&worker->pool, timeout_s / 2);
 	if (worker->pool.count == 0) {
 		ev_break(worker->loop, EVBREAK_ALL);
 		return;
