@@ -26,19 +26,22 @@ const char *agent_control_config_path(char *path, size_t size, const struct sett
 	return path;
 }
 
+/* A route that goes takes its authorizer along, when no other needs that any more. */
 static bool keep_draining(json_t *next, const json_t *installed)
 {
-	const json_t *authorizers = json_object_get(next, "authorizers");
-	json_t *routes = json_object_get(next, "routes"),
-	       *old = json_object_get(installed, "routes"), *route;
+	json_t *authorizers = json_object_get(next, "authorizers");
+	json_t *routes = json_object_get(next, "routes"), *route;
+	const json_t *old = json_object_get(installed, "authorizers");
 	const char *id;
 	bool ok = true;
-	json_object_foreach(old, id, route)
+	json_object_foreach(json_object_get(installed, "routes"), id, route)
 	{
-		const char *authorizer = json_string_value(json_object_get(route, "authorizer"));
-		if (!json_object_get(routes, id) && authorizer &&
-		    json_object_get(authorizers, authorizer))
-			ok = json_object_set(routes, id, route) == 0 && ok;
+		const char *name = json_string_value(json_object_get(route, "authorizer"));
+		if (json_object_get(routes, id) || !name)
+			continue;
+		if (!json_object_get(authorizers, name))
+			ok = json_object_set(authorizers, name, json_object_get(old, name)) == 0 && ok;
+		ok = json_object_set(routes, id, route) == 0 && ok;
 	}
 	return ok;
 }

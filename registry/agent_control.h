@@ -8,8 +8,8 @@
 const char *agent_control_config_path(char *path, size_t size, const struct settings *settings);
 
 /*
- * `next` with the routes of `installed` that it no longer has, as far as their authorizer is still
- * there: requests that HAProxy let in by the old routes are answered while it drains.
+ * `next` with the routes of `installed` that it no longer has, and their authorizers: requests that
+ * HAProxy let in by the old routes are answered while it drains.
  */
 bool agent_control_merge(
     struct slice next, struct slice installed, struct buf *out, struct err *err);

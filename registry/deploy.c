@@ -324,10 +324,7 @@ static void drift_of_maps(const struct settings *settings, const char *current, 
 		        settings->output_dir, current, MAPS_IN_ORDER[i], &file, &ignored) &&
 		    haproxy_show_map(settings->haproxy_stats, MAPS_IN_ORDER[i], &live, &ignored)) {
 			sort_lines(buf_slice(&file), &wanted);
-			/* A map no rule uses is unknown to HAProxy. */
-			if (live.len > 0 &&
-			    slice_find(buf_slice(&live), SLICE("nknown map")) == SIZE_MAX &&
-			    !slice_eq(buf_slice(&live), buf_slice(&wanted)))
+			if (!slice_eq(buf_slice(&live), buf_slice(&wanted)))
 				buf_printf(lines, "%s was changed at run time\n", MAPS_IN_ORDER[i]);
 		}
 		buf_release(&file);

@@ -239,6 +239,8 @@ bool haproxy_show_map(const char *stats_socket, const char *map, struct buf *lin
 	struct buf answer;
 	buf_init(&answer, CLI_ANSWER_MAX_BYTES);
 	bool ok = command(stats_socket, &answer, err, "show map %s", map);
+	if (ok && slice_starts_with(buf_slice(&answer), SLICE("Unknown map")))
+		ok = err_set(err, "map %s: no rule uses it", map);
 	struct slice rest = buf_slice(&answer), line, address;
 	size_t count = 0;
 	for (struct slice counting = rest; next_line(&counting, &line);)

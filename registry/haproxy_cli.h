@@ -28,6 +28,6 @@ bool haproxy_failed_reloads(const char *master_socket, uint64_t *count);
 bool haproxy_replace_map(
     const char *stats_socket, const char *map, struct slice lines, struct err *err);
 
-/* The map's content as sorted "key value" lines. */
+/* The map's content as sorted "key value" lines. A map that no rule uses is an error. */
 bool haproxy_show_map(
     const char *stats_socket, const char *map, struct buf *lines, struct err *err);
