@@ -356,10 +356,8 @@ static bool parse_range(struct slice text, struct id_range *out)
 	return a <= b;
 }
 
-bool parse_ids(struct arena *arena, struct slice text, struct id_range **out, size_t *count)
+static bool collect_ranges(struct slice text, struct id_range *ranges, size_t *count)
 {
-	struct id_range ranges[ID_RANGES_MAX];
-	*count = 0;
 	for (size_t at = blanks(text, 0); at < text.len; at = blanks(text, at)) {
 		size_t start = at;
 		while (at < text.len && !ascii_is_space(text.ptr[at]) && text.ptr[at] != ',')
@@ -369,8 +367,21 @@ bool parse_ids(struct arena *arena, struct slice text, struct id_range **out, si
 			return false;
 		at += at < text.len && text.ptr[at] == ',';
 	}
-	*out = arena_array(arena, struct id_range, *count);
-	if (*out)
-		memcpy(*out, ranges, *count * sizeof *ranges);
-	return *out && *count > 0;
+	return *count > 0;
+}
+
+bool parse_ids(struct arena *arena, struct slice text, struct id_range **out, size_t *count)
+{
+	struct id_range ranges[ID_RANGES_MAX];
+	size_t found = 0;
+	*count = 0;
+	*out = NULL;
+	if (!collect_ranges(text, ranges, &found))
+		return false;
+	*out = arena_array(arena, struct id_range, found);
+	if (!*out)
+		return false;
+	memcpy(*out, ranges, found * sizeof *ranges);
+	*count = found;
+	return true;
 }

@@ -24,6 +24,7 @@ bool parse_targets(
     struct ast *ast, const struct sec_word *word, bool commas, struct ast_targets *out);
 bool parse_operator(struct ast *ast, const struct sec_word *word, struct ast_operator *out);
 bool parse_actions(struct ast *ast, const struct sec_word *word, struct ast_actions *out);
+/* False, with nothing in *out, for anything but ids; adds no error. */
 bool parse_ids(struct arena *arena, struct slice text, struct id_range **out, size_t *count);
 
 /* VARIABLE[:selector] of a ctl or a macro: no "!", no "&". */
