@@ -32,7 +32,9 @@ static void compile(struct waf_rules *rules, struct slice text, struct err_list 
 	arena_init(&scratch, 0);
 	ast_init(&ast, &scratch, &rules->arena, errors);
 	bool parsed = directives_parse(&ast, text, "input");
-	struct compiler compiler = { .rules = rules, .ast = &ast, .scratch = &scratch, .errors = errors };
+	struct compiler compiler = {
+		.rules = rules, .ast = &ast, .scratch = &scratch, .errors = errors
+	};
 	bool compiled = compiler_run(&compiler, &options);
 	assert((parsed && compiled) == err_list_is_empty(errors));
 	arena_release(&scratch);

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define EVERYWHERE "ARGS|ARGS_NAMES|REQUEST_COOKIES|REQUEST_HEADERS|REQUEST_FILENAME|REQUEST_BODY|XML:/*|XML://@*"
+#define EVERYWHERE                                                                                 \
+	"ARGS|ARGS_NAMES|REQUEST_COOKIES|REQUEST_HEADERS|REQUEST_FILENAME|REQUEST_BODY|XML:/*|XML://@*"
 
 /* clang-format off */
 static const char rules_text[] =
@@ -45,7 +46,8 @@ static struct waf_rules *load(bool in_reference)
 	struct waf_options options = { .reference = in_reference, .step_budget = 100000000 };
 	struct err_list errors;
 	int fd = mkstemp(path);
-	assert(fd >= 0 && write(fd, rules_text, sizeof rules_text - 1) == (ssize_t)sizeof rules_text - 1);
+	assert(fd >= 0 &&
+	       write(fd, rules_text, sizeof rules_text - 1) == (ssize_t)sizeof rules_text - 1);
 	close(fd);
 	err_list_init(&errors, 0);
 	struct waf_rules *rules = waf_rules_load(paths, 1, &options, &errors);

@@ -76,7 +76,7 @@ static bool finds_at_all_distances(const hs_database_t *db, unsigned wanted)
 
 static bool probe(const char *const *expressions, unsigned count)
 {
-	unsigned ids[PATTERNS], flags[PATTERNS];
+	unsigned ids[PATTERNS] = { 0 }, flags[PATTERNS] = { 0 };
 	hs_database_t *db = NULL;
 	hs_compile_error_t *error = NULL;
 	for (unsigned i = 0; i < count; i++) {
