@@ -2,6 +2,7 @@
 #include "spoa/auth/keyset_refresh.h"
 
 #include "common/clock.h"
+#include "common/digest.h"
 #include "common/file.h"
 #include "common/http.h"
 #include "common/json_read.h"
@@ -9,6 +10,7 @@
 
 #include <openssl/rand.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -45,6 +47,7 @@ struct key_source {
 	unsigned ttl_s, retry_s;
 	struct timespec file_mtime;
 	off_t file_size;
+	unsigned char document[SHA256_BYTES]; /* of the set in use */
 };
 
 /* ---- one attempt: what a fetch gives
@@ -119,6 +122,24 @@ static void read_caching(struct key_source *s, const struct http_response *respo
 	    etag.ptr ? etag.ptr : "");
 }
 
+/* The same bytes as before keep the set, and with it the cached tokens. */
+static enum fetched take_document(
+    struct key_source *s, struct slice text, const char *name, struct keyset **out, struct err *err)
+{
+	unsigned char document[SHA256_BYTES];
+	if (!digest_sha256(text, document)) {
+		err_set(err, "'%s': no memory", name);
+		return FETCHED_NOTHING;
+	}
+	if (s->set && memcmp(document, s->document, sizeof(document)) == 0)
+		return FETCHED_SAME;
+	*out = keyset_parse(text, name, err);
+	if (!*out)
+		return FETCHED_NOTHING;
+	memcpy(s->document, document, sizeof(document));
+	return FETCHED_SET;
+}
+
 static enum fetched fetch_url(struct key_source *s, struct keyset **out, struct err *err)
 {
 	struct http_response response;
@@ -130,12 +151,10 @@ static enum fetched fetch_url(struct key_source *s, struct keyset **out, struct 
 		return FETCHED_NOTHING;
 	http_response_init(&response);
 	if (get(s, url, s->etag, &response, err)) {
-		result = response.status == 304 ? FETCHED_SAME : FETCHED_SET;
-		if (result == FETCHED_SET)
-			*out = keyset_parse(buf_slice(&response.body), url, err);
-		if (result == FETCHED_SET && !*out)
-			result = FETCHED_NOTHING;
-		else
+		result = response.status == 304
+		             ? FETCHED_SAME
+		             : take_document(s, buf_slice(&response.body), url, out, err);
+		if (result != FETCHED_NOTHING)
 			read_caching(s, &response);
 	}
 	http_response_release(&response);
@@ -144,21 +163,23 @@ static enum fetched fetch_url(struct key_source *s, struct keyset **out, struct 
 
 static enum fetched fetch_file(struct key_source *s, struct keyset **out, struct err *err)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	struct buf text;
-	if (stat(s->config.file, &st) == 0 && s->set && st.st_size == s->file_size &&
+	bool known = stat(s->config.file, &st) == 0;
+	if (known && s->set && st.st_size == s->file_size &&
 	    st.st_mtim.tv_sec == s->file_mtime.tv_sec &&
 	    st.st_mtim.tv_nsec == s->file_mtime.tv_nsec)
 		return FETCHED_SAME;
 	buf_init(&text, 0);
+	enum fetched result = FETCHED_NOTHING;
 	if (file_read(s->config.file, KEYSET_DOCUMENT_MAX_BYTES, &text, err))
-		*out = keyset_parse(buf_slice(&text), s->config.file, err);
+		result = take_document(s, buf_slice(&text), s->config.file, out, err);
 	buf_release(&text);
-	if (!*out)
-		return FETCHED_NOTHING;
+	if (result == FETCHED_NOTHING)
+		return result;
 	s->file_mtime = st.st_mtim;
 	s->file_size = st.st_size;
-	return FETCHED_SET;
+	return result;
 }
 
 /* ---- what an attempt changes
@@ -191,13 +212,18 @@ static void succeed(struct key_source *s, struct keyset *fresh)
 
 static void fail(struct key_source *s, const struct err *err)
 {
-	err_format(err, s->stats.last_error, sizeof(s->stats.last_error));
+	char text[sizeof(s->stats.last_error)];
+	err_format(err, text, sizeof(text));
+	bool news = strcmp(text, s->stats.last_error) != 0;
+	snprintf(s->stats.last_error, sizeof(s->stats.last_error), "%s", text);
 	s->stats.failures++;
 	s->retry_s = s->retry_s == 0                ? RETRY_MIN_S
 	             : s->retry_s * 2 > RETRY_MAX_S ? RETRY_MAX_S
 	                                            : s->retry_s * 2;
-	log_warning("key set of '%s' was not refreshed%s: %s", s->config.name,
-	    s->set ? ", the old one stays" : "", s->stats.last_error);
+	/* A file that stays broken is looked at every two seconds. */
+	if (news)
+		log_warning("key set of '%s' was not refreshed%s: %s", s->config.name,
+		    s->set ? ", the old one stays" : "", text);
 }
 
 /* Keys that nobody confirmed for too long are not used any more. */
@@ -343,6 +369,17 @@ static void source_free(struct key_source *s)
 	free(s);
 }
 
+/* Signals are the main thread's. */
+static bool start_thread(struct key_source *s)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	bool started = pthread_create(&s->thread, NULL, source_main, s) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return started;
+}
+
 struct key_source *key_source_new(const struct key_source_config *config, struct err *err)
 {
 	pthread_condattr_t monotonic;
@@ -367,7 +404,7 @@ struct key_source *key_source_new(const struct key_source_config *config, struct
 	pthread_cond_init(&s->wake, &monotonic);
 	pthread_cond_init(&s->loaded, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	if (pthread_create(&s->thread, NULL, source_main, s) == 0)
+	if (start_thread(s))
 		return s;
 	source_free(s);
 	err_set(err, "key set of '%s': no thread can be started", config->name);

@@ -215,6 +215,24 @@ static void rotation_changes_version_and_drops_vanished_keys(void **state)
 	key_source_unref(source);
 }
 
+static void the_same_document_keeps_the_set(void **state)
+{
+	(void)state;
+	tell("200 OK", set_a);
+	struct key_source *source = source_new(30);
+	uint64_t version = key_source_version(source), generation = stats_of(source).generation;
+	unsigned before = requests();
+	key_source_refresh_now(source);
+	for (int i = 0; i < 1000 && requests() == before; i++)
+		usleep(10000);
+	assert_int_equal(requests(), before + 1);
+	usleep(50000);
+	assert_int_equal(key_source_version(source), version);
+	assert_int_equal(stats_of(source).generation, generation);
+	assert_int_equal(stats_of(source).failures, 0);
+	key_source_unref(source);
+}
+
 /* An attacker's random kids cost one fetch in a cool-down. */
 static void a_thousand_unknown_kids_are_one_fetch(void **state)
 {
@@ -434,6 +452,7 @@ int main(void)
 		cmocka_unit_test(a_huge_document_is_refused),
 		cmocka_unit_test(a_slow_drip_is_given_up),
 		cmocka_unit_test(rotation_changes_version_and_drops_vanished_keys),
+		cmocka_unit_test(the_same_document_keeps_the_set),
 		cmocka_unit_test(a_thousand_unknown_kids_are_one_fetch),
 		cmocka_unit_test(stale_keys_are_dropped_in_the_end),
 		cmocka_unit_test(plain_http_is_refused_unless_allowed),
