@@ -2,10 +2,13 @@
 #include "spoa/agent/snapshot.h"
 
 #include "common/buf.h"
+#include "common/file.h"
+#include "common/json_read.h"
 #include "common/log.h"
 #include "spoa/agent/listener.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* What is under construction, and where complaints go. */
@@ -16,10 +19,26 @@ struct build {
 	struct err_list *errors;
 };
 
+/* Where the text stands: the file is read once more, as errors are rare. */
+static bool complain_at(const struct build *b, const char *json_path, const char *text)
+{
+	struct err_pos pos = { .file = b->path };
+	struct buf file;
+
+	buf_init(&file, 0);
+	if (file_read(b->path, CONFIG_FILE_MAX, &file, NULL))
+		pos = json_locate(buf_slice(&file), b->path, json_path);
+	err_list_add(b->errors, pos, "%s: %s", json_path, text);
+	buf_release(&file);
+	return false;
+}
+
 static bool complain(const struct build *b, const char *section, const char *name, const char *text)
 {
-	return err_list_add(
-	    b->errors, (struct err_pos){ .file = b->path }, "%s.%s: %s", section, name, text);
+	char json_path[512];
+
+	snprintf(json_path, sizeof(json_path), "%s[\"%s\"]", section, name);
+	return complain_at(b, json_path, text);
 }
 
 static bool no_memory(const struct build *b)
@@ -232,10 +251,11 @@ static void check_listeners(const struct build *b)
 
 	for (size_t i = 0; i < listen->count; i++) {
 		struct err err = { 0 };
+		char json_path[32];
 
+		snprintf(json_path, sizeof(json_path), "listen[%zu]", i);
 		if (!listener_check(listen->items[i], &err))
-			err_list_add(b->errors, (struct err_pos){ .file = b->path },
-			    "listen[%zu]: %s", i, err.text);
+			complain_at(b, json_path, err.text);
 	}
 }
 
