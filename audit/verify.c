@@ -122,7 +122,7 @@ static struct range records_of(const struct block_head *head)
 
 /* ---- One block against the chain. */
 
-/* Does another block vouch for this head: the one behind it, or its own signature? */
+/* Does another block of the file link to this head, or its own signature vouch for it? */
 static bool is_vouched_for(
     struct verify *v, struct segment_reader *reader, const struct block *block)
 {
@@ -133,15 +133,19 @@ static bool is_vouched_for(
 	if (block_is_signed(block->head.kind))
 		return verifier_check(v->options->verifier, &block->head.seal, head,
 		           block->payload) == SIGNATURE_OK;
-	return segment_reader_next_head(reader, &behind, &why) == READ_BLOCK &&
-	       hash_eq(&behind.head.prev, &link);
+	segment_reader_seek(reader, 0);
+	while (segment_reader_next_head(reader, &behind, &why) == READ_BLOCK)
+		if (hash_eq(&behind.head.prev, &link))
+			return true;
+	return false;
 }
 
-/* Is there, further down in this file, a block that begins with record `first`? */
-static bool comes_later(struct segment_reader *reader, uint64_t first)
+/* Is there, behind `from`, a block that begins with record `first`? */
+static bool comes_later(struct segment_reader *reader, uint64_t from, uint64_t first)
 {
 	struct block block;
 	enum block_result why;
+	segment_reader_seek(reader, from);
 	while (segment_reader_next_head(reader, &block, &why) == READ_BLOCK)
 		if (block.head.kind == BLOCK_RECORDS && block.head.first == first)
 			return true;
@@ -151,7 +155,7 @@ static bool comes_later(struct segment_reader *reader, uint64_t first)
 static bool found_gap(struct verify *v, struct segment_reader *reader, const struct block *block)
 {
 	const struct block_head *head = &block->head;
-	if (head->first > v->next && comes_later(reader, v->next))
+	if (head->first > v->next && comes_later(reader, block->at, v->next))
 		return found(v, FINDING_REORDERED, block->at, records_of(head),
 		    "the block of record %" PRIu64 " stands before that of record %" PRIu64,
 		    head->first, v->next);
@@ -693,7 +697,8 @@ static void read_start(struct verify *v, size_t index)
 	    block.head.kind == BLOCK_SEGMENT && segment_start_parse(block.payload, &start->said)) {
 		struct hash seal = hash_of(block.payload);
 		start->head = block.head;
-		start->is_good = hash_eq(&seal, &block.head.seal);
+		start->is_good = hash_eq(&seal, &block.head.seal) &&
+		                 block.head.segment == v->list.numbers[index];
 	}
 	segment_reader_close(&reader);
 }
