@@ -12,7 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WINDOW_BYTES = 1 << 20, NAME_DIGITS = 8, NUMBER_DIGITS_MAX = 18 };
+enum {
+	WINDOW_MIN_BYTES = 4096,
+	WINDOW_MAX_BYTES = 1 << 20,
+	NAME_DIGITS = 8,
+	NUMBER_DIGITS_MAX = 18
+};
 
 /* ---- Names. */
 
@@ -91,7 +96,7 @@ void segment_list_release(struct segment_list *list)
 bool segment_reader_open(struct segment_reader *reader, const char *path, struct err *err)
 {
 	struct stat st;
-	*reader = (struct segment_reader){ .fd = -1 };
+	*reader = (struct segment_reader){ .fd = -1, .step = WINDOW_MIN_BYTES };
 	buf_init(&reader->window, 0);
 	/* A FIFO in place of a segment must not hang us. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -131,7 +136,9 @@ void segment_reader_seek(struct segment_reader *reader, uint64_t offset)
 static bool fill(struct segment_reader *reader, size_t need)
 {
 	struct buf *window = &reader->window;
-	size_t want = need > WINDOW_BYTES ? need : WINDOW_BYTES;
+	size_t want = need > reader->step ? need : reader->step;
+	if (reader->step < WINDOW_MAX_BYTES)
+		reader->step *= 4;
 	if (!buf_reserve(window, want - window->len)) {
 		errno = ENOMEM;
 		return false;

@@ -33,6 +33,7 @@ struct segment_reader {
 	uint64_t size;   /* where reading ends: the file's size, or less */
 	uint64_t offset; /* of the next block */
 	struct buf window;
+	size_t step; /* what is read at once: little at first, for those who want the start alone */
 	uint64_t window_at; /* where the window stands in the file */
 };
 

@@ -425,7 +425,8 @@ static bool found_other_segment(struct verify *v, const struct block *block,
 	if (said->resumes_segment > previous || head->first > v->next)
 		return found(v, FINDING_MISSING, block->at,
 		    (struct range){ v->next, head->first > v->next ? head->first - 1 : 0 },
-		    "this segment follows segment %" PRIu64 " of the log, not the %" PRIu64 " before it",
+		    "this segment follows segment %" PRIu64 " of the log, not the %" PRIu64
+		    " before it",
 		    said->resumes_segment, previous);
 	return found(v, FINDING_REORDERED, block->at, records_of(head),
 	    "this segment continues another history than segment %" PRIu64 " before it", previous);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * intake: from the lines HAProxy sends to records: header off, one JSON object or marked as
+ * invalid, holes in the numbers told. One thread.
+ */
+#include "audit/journal.h"
+#include "audit/seqtrack.h"
+
+#include <stdatomic.h>
+
+/* Read by other threads. */
+struct intake_counters {
+	atomic_uint_fast64_t records; /* valid ones */
+	atomic_uint_fast64_t invalid;
+	atomic_uint_fast64_t gaps;    /* holes told */
+	atomic_uint_fast64_t missing; /* records in them */
+	atomic_uint_fast64_t late;    /* records that came after their gap was told */
+	atomic_uint_fast64_t duplicates;
+};
+
+struct intake;
+
+/* The journal stays the caller's. NULL: no memory. */
+struct intake *intake_new(struct journal *journal);
+void intake_free(struct intake *intake);
+const struct intake_counters *intake_counters(const struct intake *intake);
+
+/* False: no memory, and nothing was taken; the same line may be handed in again. */
+bool intake_line(struct intake *intake, struct slice line, int64_t now_ms);
+/* Once a second: tells the gaps that are due. False: no memory. */
+bool intake_tick(struct intake *intake, int64_t now_ms);
+/* A record that is in the log already, after a restart: continues its process' numbers. */
+void intake_replay(struct intake *intake, struct slice record);

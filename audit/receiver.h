@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * receiver: the datagram socket, on the event loop. It reads as long as the queue has room and
+ * copies; all else is done by the writing thread.
+ */
+#include "audit/queue.h"
+#include "common/err.h"
+
+#include <ev.h>
+#include <stdatomic.h>
+
+enum { RECEIVER_BUFFER_BYTES = 128 << 20 };
+
+struct receiver;
+
+/*
+ * A datagram socket: inherited (sd_listen_fds(3): LISTEN_FDS, LISTEN_PID), else bound to `address`,
+ * which is HOST:PORT, [HOST]:PORT or a path from "/". -1 with err set.
+ */
+int receiver_socket(const char *address, struct err *err);
+/* Bound to the address, never inherited: for the process that holds the socket. */
+int receiver_bind(const char *address, struct err *err);
+
+/* Takes the descriptor over. NULL: no memory. */
+struct receiver *receiver_new(struct ev_loop *loop, int fd, struct queue *queue);
+/* Reads what is in the socket, as far as the queue has room, and stops. */
+void receiver_stop(struct receiver *receiver);
+void receiver_free(struct receiver *receiver);
+
+struct receiver_counters {
+	uint64_t lines, bytes;
+	uint64_t drops;        /* by the kernel, on this socket, since it was opened */
+	uint64_t pauses;       /* times the queue was full */
+	uint64_t buffer_bytes; /* of the socket, as granted */
+	bool paused;
+};
+
+void receiver_counters(const struct receiver *receiver, struct receiver_counters *counters);
