@@ -521,6 +521,9 @@ static void kinds_bindings_and_unsafe_claims_are_refused(void **unused)
 		  ",\"cnf\":{\"jkt\":\"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I\"}}",
 		    AUTH_CNF_UNSUPPORTED },
 		{ "{" BASE TIMES ",\"cnf\":{}}", AUTH_CNF_UNSUPPORTED },
+		{ "{" BASE TIMES
+		  ",\"cnf\":{\"x5t#S256\":\"A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0\",\"jkt\":\"x\"}}",
+		    AUTH_CNF_UNSUPPORTED },
 		{ "{" BASE TIMES ",\"cnf\":null}", AUTH_CNF_UNSUPPORTED },
 		{ "{" BASE TIMES ",\"cnf\":{\"x5t#S256\":\"AA\"}}", AUTH_CNF_UNSUPPORTED },
 		{ "{" BASE TIMES
