@@ -313,15 +313,38 @@ static struct slice processor_of(struct slice content_type)
 	return slice_of(NULL, 0);
 }
 
+static const struct {
+	enum multipart_flag flag;
+	enum variable_id variable;
+} flag_variables[] = {
+#define FLAG(name) { name, VAR_##name }
+	FLAG(MULTIPART_BOUNDARY_QUOTED),
+	FLAG(MULTIPART_BOUNDARY_WHITESPACE),
+	FLAG(MULTIPART_DATA_BEFORE),
+	FLAG(MULTIPART_DATA_AFTER),
+	FLAG(MULTIPART_HEADER_FOLDING),
+	FLAG(MULTIPART_INVALID_HEADER_FOLDING),
+	FLAG(MULTIPART_LF_LINE),
+	FLAG(MULTIPART_CRLF_LF_LINES),
+	FLAG(MULTIPART_MISSING_SEMICOLON),
+	FLAG(MULTIPART_INVALID_QUOTING),
+	FLAG(MULTIPART_INVALID_PART),
+	FLAG(MULTIPART_FILE_LIMIT_EXCEEDED),
+	FLAG(MULTIPART_UNMATCHED_BOUNDARY),
+	FLAG(MULTIPART_STRICT_ERROR),
+#undef FLAG
+};
+
+static void set_multipart_flags(struct transaction *tx, unsigned set)
+{
+	for (size_t i = 0; i < sizeof flag_variables / sizeof *flag_variables; i++)
+		set_if_used(tx, flag_variables[i].variable,
+		    set & flag_variables[i].flag ? SLICE("1") : SLICE("0"));
+}
+
 static void collect_defaults(struct transaction *tx)
 {
-	size_t count;
-	const struct multipart_flag_name *flags = multipart_flag_names(&count);
-	for (size_t i = 0; i < count; i++) {
-		const struct variable *variable = variable_find(slice_of_cstr(flags[i].name));
-		if (variable)
-			set_if_used(tx, variable->id, SLICE("0"));
-	}
+	set_multipart_flags(tx, 0);
 	set_if_used(tx, VAR_REQBODY_ERROR, SLICE("0"));
 	set_if_used(tx, VAR_REQBODY_PROCESSOR_ERROR, SLICE("0"));
 	set_if_used(tx, VAR_URLENCODED_ERROR, SLICE("0"));
@@ -410,17 +433,6 @@ static void add_file(struct transaction *tx, const struct multipart_file *file)
 		    render_integer(tx, (int64_t)file->content.len));
 	if (used(tx, VAR_FILES_TMP_CONTENT))
 		items_add_text(tx, VAR_FILES_TMP_CONTENT, file->field, file->content);
-}
-
-static void set_multipart_flags(struct transaction *tx, unsigned set)
-{
-	size_t count;
-	const struct multipart_flag_name *flags = multipart_flag_names(&count);
-	for (size_t i = 0; i < count; i++) {
-		const struct variable *variable = variable_find(slice_of_cstr(flags[i].name));
-		if (variable && (set & flags[i].flag))
-			set_if_used(tx, variable->id, SLICE("1"));
-	}
 }
 
 static enum body_result parse_multipart(struct transaction *tx, struct slice body)

@@ -49,6 +49,26 @@ RELEASE(injection)
 }
 
 /*
+ * One name or one number: a single token, which no fingerprint consists of. Most values of ordinary
+ * requests are such, and libinjection takes its time over them.
+ */
+static bool is_one_token(struct slice s)
+{
+	bool number = s.len && ascii_is_digit(s.ptr[0]);
+	for (size_t i = 0; i < s.len; i++)
+		if (!ascii_is_digit(s.ptr[i]) &&
+		    (number || (!ascii_is_alpha(s.ptr[i]) && s.ptr[i] != '_')))
+			return false;
+	return true;
+}
+
+/* Markup begins with <, and inside a tag what counts is an attribute with a value. */
+static bool has_markup(struct slice s)
+{
+	return slice_find_byte(s, '<') != SIZE_MAX || slice_find_byte(s, '=') != SIZE_MAX;
+}
+
+/*
  * Newer versions answer with a negative number when they cannot parse; what they cannot rule out is
  * a match. TX.0 is the fingerprint, which the rules' logdata quotes.
  */
@@ -57,7 +77,7 @@ MATCH(detect_sqli)
 	char *fingerprint = run->scratch->fingerprint;
 	(void)argument;
 	memset(fingerprint, 0, sizeof(run->scratch->fingerprint));
-	if (input.len == 0 || data->injection->sqli(input.ptr, input.len, fingerprint) == 0)
+	if (is_one_token(input) || data->injection->sqli(input.ptr, input.len, fingerprint) == 0)
 		return OP_NO_MATCH;
 	op_captured(out, slice_of_cstr(fingerprint));
 	return op_matched(out, input);
@@ -66,6 +86,6 @@ MATCH(detect_sqli)
 MATCH(detect_xss)
 {
 	(void)argument, (void)run;
-	int found = input.len ? data->injection->xss(input.ptr, input.len) : 0;
+	int found = has_markup(input) ? data->injection->xss(input.ptr, input.len) : 0;
 	return found ? op_captured(out, input) : OP_NO_MATCH;
 }

@@ -104,9 +104,14 @@ TRANSFORM(remove_comments_char)
 	return rewrite_end(&w);
 }
 
-static bool is_one_of(char c, const char *set)
+static bool cmd_line_drops(char c)
 {
-	return c != '\0' && strchr(set, c) != NULL;
+	return c == '\\' || c == '"' || c == '\'' || c == '^';
+}
+
+static bool cmd_line_blanks(char c)
+{
+	return c == ' ' || c == ',' || c == ';' || c == '\t' || c == '\r' || c == '\n';
 }
 
 /* The manual's seven steps in one pass: a run of blanks is one blank, taken back when / or (
@@ -120,10 +125,10 @@ TRANSFORM(cmd_line)
 	bool after_blank = false;
 	for (; rewrite_more(&w); w.at++) {
 		char c = in.ptr[w.at];
-		if (is_one_of(c, "\\\"'^"))
+		if (cmd_line_drops(c))
 			continue;
-		bool blank = is_one_of(c, " ,;\t\r\n");
-		if (is_one_of(c, "/(") && after_blank)
+		bool blank = cmd_line_blanks(c);
+		if (after_blank && (c == '/' || c == '('))
 			w.next--;
 		if (!blank)
 			rewrite_put(&w, ascii_lower(c));
