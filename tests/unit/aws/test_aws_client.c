@@ -45,7 +45,7 @@ static struct aws_client *client_of(const struct fake_http *peer, const char *se
 	struct aws_client_options options = { .service = service,
 		.endpoint_url = fake_http_url(peer),
 		.backoff_ms = 1,
-		.timeout_ms = 300 };
+		.timeout_ms = 1000 };
 	struct aws_client *client = aws_client_new(&options, &err);
 	if (!client)
 		fail_msg("%s", err.text);
@@ -97,7 +97,7 @@ static void lost_and_slow_answers_are_tried_again(void **state)
 	(void)state;
 	struct script script = { .count = 3,
 		.replies = { { .drop = true },
-		    { .status = 200, .body = "{}", .delay_ms = 600, .close = true },
+		    { .status = 200, .body = "{}", .delay_ms = 1500, .close = true },
 		    { .status = 200, .body = "{}" } } };
 	expect_call(&script, true, 3, "");
 }
