@@ -8,7 +8,7 @@
 #include "spoa/agent/listener.h"
 #include "spoa/agent/metrics.h"
 #include "spoa/agent/privileges.h"
-#include "spoa/agent/systemd.h"
+#include "common/systemd.h"
 #include "spoa/agent/worker.h"
 
 #include <assert.h>

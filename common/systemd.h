@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* systemd: the few lines of sd_notify(3) and sd_watchdog_enabled(3) that the agent needs. */
+/* systemd: the few lines of sd_notify(3) and sd_watchdog_enabled(3) that daemons need. */
 #include <stdbool.h>
 #include <stdint.h>
 
