@@ -218,7 +218,7 @@ stack_token() {
 stack_registry() { "$STACK_BIN/sallyport-registry" --config "$STACK_DIR/gateway.json" "$@"; }
 
 stack_agent() {
-	"$STACK_BIN/sallyport-spoa" --config "$STACK_DIR/gateway/current/agent.json" >>"$STACK_DIR/logs/agent.log" 2>&1 &
+	"$STACK_BIN/sallyport-spoa" --config "$STACK_DIR/gateway/agent.json" >>"$STACK_DIR/logs/agent.log" 2>&1 &
 	PID_agent=$!
 	STACK_PIDS+=("$PID_agent")
 	echo "$PID_agent $(stack_started "$PID_agent") agent" >>"$STACK_DIR/run/pids"
