@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/cmd.h"
 
-struct cmd_options cmd_options = { .settings_file = "/etc/sallyport/gateway.json" };
+#include "registry/hold_back.h"
+
+struct cmd_options cmd_options = {
+	.settings_file = "/etc/sallyport/gateway.json",
+	.interval_s = 10,
+	.min_interval_s = 5,
+};
 
 int cmd_fail(const struct err *err)
 {
 	char text[ERR_TEXT_MAX + ERR_FILE_MAX + 32];
 	fprintf(stderr, "error: %s\n", err_format(err, text, sizeof(text)));
 	return EXIT_FAILED;
-}
-
-static bool only_services_are_to_blame(const struct findings *findings)
-{
-	for (size_t i = 0; i < findings->count; i++)
-		if (!findings->items[i].service)
-			return false;
-	return findings->dropped == 0;
 }
 
 bool cmd_load(struct gateway *gateway)
@@ -29,7 +27,8 @@ bool cmd_load(struct gateway *gateway)
 		findings_print_json(&gateway->findings, stdout);
 	else
 		findings_print(&gateway->findings, stderr);
-	if (ok && cmd_options.hold_back && only_services_are_to_blame(&gateway->findings))
+	if (ok && cmd_options.hold_back && hold_back_is_enough(&gateway->findings) &&
+	    hold_back(gateway, &err))
 		return true;
 	if (err_is_set(&err))
 		cmd_fail(&err);

@@ -478,7 +478,10 @@ const char *field_format(const struct field *field, const void *base, struct are
 		text = field_enum_text(field, *(const unsigned *)place, arena);
 		break;
 	case FIELD_UINT:
-		text = arena_printf(arena, "%llu", (unsigned long long)*(const uint64_t *)place);
+		/* A number that may not be 0 and is 0 was not given. */
+		if (*(const uint64_t *)place || field->min == 0)
+			text = arena_printf(
+			    arena, "%llu", (unsigned long long)*(const uint64_t *)place);
 		break;
 	case FIELD_BOOL:
 		text = *(const bool *)place ? "true" : "false";

@@ -5,7 +5,8 @@
 
 enum { VERSION_TIMEOUT_MS = 5000 };
 
-static struct store *open_store(const struct settings *s, struct err *err)
+struct store *gateway_store_new(
+    const struct settings *s, const volatile sig_atomic_t *stop, struct err *err)
 {
 	if (s->store_kind == STORE_KIND_FILE)
 		return store_file_new(s->store_path, err);
@@ -15,19 +16,27 @@ static struct store *open_store(const struct settings *s, struct err *err)
 		.endpoint_url = s->store_endpoint_url,
 		.ca_file = s->store_ca_file,
 		.kms_key_id = s->store_kms_key_id,
+		.stop = stop,
 	};
 	return store_ssm_new(&options, err);
 }
 
-bool gateway_open(struct gateway *gateway, const char *settings_file, struct err *err)
+bool gateway_open_settings(struct gateway *gateway, const char *settings_file, struct err *err)
 {
 	*gateway = (struct gateway){ 0 };
 	findings_init(&gateway->findings);
-	if (!settings_load(&gateway->settings, settings_file, &gateway->findings, err))
-		return err_is_set(err) ? false
-		                       : err_set(err, "%s: %zu errors in the settings",
-		                             settings_file, gateway->findings.count);
-	gateway->store = open_store(&gateway->settings, err);
+	if (settings_load(&gateway->settings, settings_file, &gateway->findings, err))
+		return true;
+	return err_is_set(err) ? false
+	                       : err_set(err, "%s: %zu errors in the settings", settings_file,
+	                             gateway->findings.count);
+}
+
+bool gateway_open(struct gateway *gateway, const char *settings_file, struct err *err)
+{
+	if (!gateway_open_settings(gateway, settings_file, err))
+		return false;
+	gateway->store = gateway_store_new(&gateway->settings, NULL, err);
 	return gateway->store != NULL;
 }
 

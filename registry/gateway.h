@@ -3,6 +3,8 @@
 /* gateway: settings, store, parameters, model and rendering of one run of a subcommand. */
 #include "registry/render.h"
 
+#include <signal.h>
+
 struct gateway {
 	struct settings settings;
 	struct store *store;
@@ -15,6 +17,11 @@ struct gateway {
 
 /* Reads the settings and opens the store. Findings about settings are in `findings`. */
 bool gateway_open(struct gateway *gateway, const char *settings_file, struct err *err);
+/* Reads the settings alone: the caller sets `store`, or leaves it NULL. */
+bool gateway_open_settings(struct gateway *gateway, const char *settings_file, struct err *err);
+/* The store that the settings name. `stop`: see aws_client.h; may be NULL. NULL with err set. */
+struct store *gateway_store_new(
+    const struct settings *settings, const volatile sig_atomic_t *stop, struct err *err);
 void gateway_release(struct gateway *gateway);
 
 /* Reads the parameters and builds the model; true also when there are findings. */
