@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/publish.h"
 
+#include "registry/hold_back.h"
+
+enum { OUTPUT_VALUE_MAX = 4096 }; /* of a standard parameter */
+
 static const char *region(const struct gateway *gateway)
 {
 	const struct settings *s = &gateway->settings;
@@ -10,7 +14,7 @@ static const char *region(const struct gateway *gateway)
 static const char *service_list(struct gateway *gateway)
 {
 	struct buf text;
-	buf_init(&text, STORE_VALUE_MAX);
+	buf_init(&text, OUTPUT_VALUE_MAX);
 	for (size_t i = 0; i < gateway->model.service_count; i++)
 		if (!gateway->model.services[i].held_back)
 			buf_printf(
@@ -20,6 +24,16 @@ static const char *service_list(struct gateway *gateway)
 	    buf_failed(&text)
 	        ? arena_printf(&gateway->model.arena, "%zu services", gateway->model.service_count)
 	        : arena_dup(&gateway->model.arena, buf_slice(&text)).ptr;
+	buf_release(&text);
+	return out;
+}
+
+static const char *held_back(struct gateway *gateway)
+{
+	struct buf text;
+	buf_init(&text, 0);
+	hold_back_summary(&gateway->findings, OUTPUT_VALUE_MAX, &text);
+	const char *out = arena_dup(&gateway->model.arena, buf_slice(&text)).ptr;
 	buf_release(&text);
 	return out;
 }
@@ -47,27 +61,88 @@ size_t publish_outputs(struct gateway *gateway, struct output out[OUTPUTS_MAX])
 	out[n++] = (struct output){ "jwt-authorizer/customers-id",
 		arena_printf(arena, "%s/customers", id) };
 	out[n++] = (struct output){ "waf-acl-arn", arena_printf(arena, "%s/waf", arn) };
+	out[n++] = (struct output){ "held-back-services", held_back(gateway) };
 	out[n++] = (struct output){ "registered-services", service_list(gateway) };
 	return n;
 }
 
-bool publish(struct gateway *gateway, struct err *err)
+struct write {
+	const char *name; /* in full */
+	struct slice value;
+	const struct parameter *old; /* NULL: there was none */
+};
+
+/* What differs from the store, in the order of writing. */
+static bool collect(struct gateway *gateway, struct write out[OUTPUTS_MAX], size_t *count)
 {
 	struct output outputs[OUTPUTS_MAX];
-	size_t count = publish_outputs(gateway, outputs);
-	for (size_t i = 0; i < count; i++) {
+	size_t all = publish_outputs(gateway, outputs);
+	*count = 0;
+	for (size_t i = 0; i < all; i++) {
 		const char *name = arena_printf(&gateway->model.arena, "%s/api-gateway/%s",
 		    gateway->settings.prefix, outputs[i].name);
-		if (arena_failed(&gateway->model.arena))
-			return err_set(err, "no memory for the outputs");
 		struct slice value = slice_of_cstr(outputs[i].value);
+		if (!name)
+			return false;
 		const struct parameter *old =
 		    parameter_list_find(&gateway->parameters, slice_of_cstr(name));
-		if (value.len == 0 || (old && slice_eq(old->value, value)))
-			continue;
-		if (!gateway->store->ops->put(
-		        gateway->store, name, value, PARAMETER_STRING, NULL, err))
-			return false;
+		if (value.len > 0 && !(old && slice_eq(old->value, value)))
+			out[(*count)++] = (struct write){ name, value, old };
 	}
-	return true;
+	return !arena_failed(&gateway->model.arena);
+}
+
+static bool put(struct store *store, const struct write *write, struct err *err)
+{
+	return store->ops->put(store, write->name, write->value, PARAMETER_STRING, NULL, err);
+}
+
+/* The first error is the one to tell; a value that cannot be put back is written again next time.
+ */
+static void undo(struct store *store, const struct write *writes, size_t count)
+{
+	struct err ignored = { 0 };
+	for (size_t i = count; i-- > 0;) {
+		const struct parameter *old = writes[i].old;
+		if (old)
+			store->ops->put(
+			    store, writes[i].name, old->value, old->type, NULL, &ignored);
+		else
+			store->ops->remove(store, writes[i].name, &ignored);
+	}
+}
+
+static bool read_back(
+    struct gateway *gateway, const struct write *writes, size_t count, struct err *err)
+{
+	struct parameter_list list;
+	const char *below =
+	    arena_printf(&gateway->model.arena, "%s/api-gateway", gateway->settings.prefix);
+	if (!below)
+		return err_set(err, "no memory for the outputs");
+	parameter_list_init(&list);
+	bool ok = gateway->store->ops->list(gateway->store, below, &list, err);
+	parameter_list_sort(&list);
+	for (size_t i = 0; ok && i < count; i++) {
+		const struct parameter *now =
+		    parameter_list_find(&list, slice_of_cstr(writes[i].name));
+		if (!now || !slice_eq(now->value, writes[i].value))
+			ok = err_set(err, "'%s': reads back differently", writes[i].name);
+	}
+	parameter_list_release(&list);
+	return ok;
+}
+
+bool publish(struct gateway *gateway, struct err *err)
+{
+	struct write writes[OUTPUTS_MAX];
+	size_t count;
+	if (!collect(gateway, writes, &count))
+		return err_set(err, "no memory for the outputs");
+	for (size_t i = 0; i < count; i++)
+		if (!put(gateway->store, &writes[i], err)) {
+			undo(gateway->store, writes, i);
+			return false;
+		}
+	return count == 0 || read_back(gateway, writes, count, err);
 }
