@@ -15,6 +15,9 @@ struct cmd_options {
 	uint64_t top;
 	const char *by;
 	const char *note;
+	uint64_t interval_s, min_interval_s;
+	const char *metrics_file;
+	bool once;
 };
 extern struct cmd_options cmd_options;
 
@@ -26,6 +29,7 @@ int cmd_apply(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
 int cmd_history(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 int cmd_throttles(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_show(int argc, char **argv);

@@ -15,12 +15,12 @@ static const struct cli_option JSON[] = {
 };
 static const struct cli_option RENDERING[] = {
 	{ "json", 0, CLI_FLAG, &cmd_options.json, NULL, "print findings as JSON", 0, 0 },
-	{ "hold-back", 0, CLI_FLAG, &cmd_options.hold_back, NULL, "leave out services with errors instead of stopping", 0, 0 },
+	{ "hold-back", 0, CLI_FLAG, &cmd_options.hold_back, NULL, "a service with errors stays as it is, or out, instead of stopping all", 0, 0 },
 	{ .name = NULL },
 };
 static const struct cli_option APPLYING[] = {
 	{ "json", 0, CLI_FLAG, &cmd_options.json, NULL, "print JSON", 0, 0 },
-	{ "hold-back", 0, CLI_FLAG, &cmd_options.hold_back, NULL, "leave out services with errors instead of stopping", 0, 0 },
+	{ "hold-back", 0, CLI_FLAG, &cmd_options.hold_back, NULL, "a service with errors stays as it is, or out, instead of stopping all", 0, 0 },
 	{ "no-publish", 0, CLI_FLAG, &cmd_options.no_publish, NULL, "do not write the outputs below PREFIX/api-gateway/", 0, 0 },
 	{ "by", 0, CLI_STRING, &cmd_options.by, "NAME", "who applies, for the history; the user without it", 0, 0 },
 	{ "note", 0, CLI_STRING, &cmd_options.note, "TEXT", "why, for the history", 0, 0 },
@@ -36,11 +36,21 @@ static const struct cli_option DEREGISTERING[] = {
 	{ .name = NULL },
 };
 
+static const struct cli_option WATCHING[] = {
+	{ "interval", 'i', CLI_UINT, &cmd_options.interval_s, "SECONDS", "between two polls, a fifth more or less; 10 without it", 1, 86400 },
+	{ "min-interval", 0, CLI_UINT, &cmd_options.min_interval_s, "SECONDS", "at least, from one apply to the next poll; 5 without it", 0, 3600 },
+	{ "metrics-file", 0, CLI_STRING, &cmd_options.metrics_file, "FILE", "Prometheus metrics; OUTPUT_DIR/registry.prom without it", 0, 0 },
+	{ "no-publish", 0, CLI_FLAG, &cmd_options.no_publish, NULL, "do not write the outputs below PREFIX/api-gateway/", 0, 0 },
+	{ "once", 0, CLI_FLAG, &cmd_options.once, NULL, "one poll, then end: exit code 1 when it failed", 0, 0 },
+	{ .name = NULL },
+};
+
 static const struct cli_command COMMANDS[] = {
 	{ "validate", "", "check settings and parameters, all findings at once", NULL, RENDERING, cmd_validate, 0, 0 },
 	{ "render", "[FOLDER]", "write the configuration to a folder, or print it", NULL, RENDERING, cmd_render, 0, 1 },
 	{ "plan", "", "show what apply would change, and drift", NULL, RENDERING, cmd_plan, 0, 0 },
 	{ "apply", "", "bring the parameters to the running gateway, or leave everything as it is", NULL, APPLYING, cmd_apply, 0, 0 },
+	{ "watch", "", "poll the parameters and apply what changes, until ended", "SIGHUP polls at once, SIGTERM ends. While the store cannot be read, or the whole cannot be applied, what runs stays. A service with errors stays as it was applied last, or out; the others go on.", WATCHING, cmd_watch, 0, 0 },
 	{ "rollback", "[REVISION]", "go back to a revision; the one before without an argument", NULL, NULL, cmd_rollback, 0, 1 },
 	{ "history", "", "list the revisions on disk", NULL, JSON, cmd_history, 0, 0 },
 	{ "diff", "REVISION REVISION", "show what changed from one revision to another", NULL, NULL, cmd_diff, 2, 2 },

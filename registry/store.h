@@ -9,6 +9,8 @@
 #include "common/arena.h"
 #include "common/err.h"
 
+#include <signal.h>
+
 enum parameter_type { PARAMETER_STRING, PARAMETER_STRING_LIST, PARAMETER_SECURE_STRING };
 
 /* Limits of SSM; the file store holds to them too. */
@@ -92,9 +94,10 @@ struct store *store_file_new(const char *path, struct err *err);
 struct store_ssm_options {
 	const char *region;
 	const char *profile;
-	const char *endpoint_url; /* an override, as AWS_ENDPOINT_URL_SSM is */
-	const char *ca_file;      /* PEM; NULL: the system's */
-	const char *kms_key_id;   /* for SecureString; NULL: the account's default key */
+	const char *endpoint_url;          /* an override, as AWS_ENDPOINT_URL_SSM is */
+	const char *ca_file;               /* PEM; NULL: the system's */
+	const char *kms_key_id;            /* for SecureString; NULL: the account's default key */
+	const volatile sig_atomic_t *stop; /* not zero: give up instead of waiting; may be NULL */
 };
 
 /* NULL with err set: no region, no credentials, no memory. */

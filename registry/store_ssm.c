@@ -96,7 +96,8 @@ struct store *store_ssm_new(const struct store_ssm_options *options, struct err 
 		.profile = options->profile,
 		.endpoint_url = options->endpoint_url,
 		.ca_file = options->ca_file,
-		.max_per_second = REQUESTS_PER_SECOND };
+		.max_per_second = REQUESTS_PER_SECOND,
+		.stop = options->stop };
 	struct store_ssm *store = calloc(1, sizeof(*store));
 	if (!store) {
 		err_set(err, "no memory for the ssm store");
