@@ -12,12 +12,14 @@ void session_init(struct session *session)
 
 void session_end(struct session *session, enum spop_status status, struct wire_writer *out)
 {
+	bool encoded;
+
 	if (session->state == SESSION_ENDED)
 		return;
 	session->state = SESSION_ENDED;
 	session->status = status;
-	if (!disconnect_encode(out, status))
-		assert(!"room for a DISCONNECT");
+	encoded = disconnect_encode(out, status);
+	assert(encoded); // the caller's buffer has room for the longest DISCONNECT
 }
 
 /* The only frame before READY. Anything else is a peer that does not speak SPOP. */
@@ -27,6 +29,7 @@ static enum spop_status greet(struct session *session, const struct session_hand
 	struct hello_reply reply;
 	struct hello hello;
 	enum spop_status status;
+	bool encoded;
 
 	if (frame->type != FRAME_HAPROXY_HELLO)
 		return SPOP_INVALID;
@@ -35,8 +38,8 @@ static enum spop_status greet(struct session *session, const struct session_hand
 		status = hello_negotiate(&hello, handler->max_frame_size, &reply);
 	if (status != SPOP_OK)
 		return status;
-	if (!hello_encode(out, &reply))
-		assert(!"room for a HELLO");
+	encoded = hello_encode(out, &reply);
+	assert(encoded); // the caller's buffer has room for the longest HELLO
 	session->max_frame_size = reply.max_frame_size;
 	session->healthcheck = hello.healthcheck;
 	session->state = hello.healthcheck ? SESSION_ENDED : SESSION_READY;

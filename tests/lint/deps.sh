@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs the Debian packages that building, running and testing need. Quick when all are there.
+# Installs the Debian packages that building, running and testing need. Quick when all are there. --list prints them.
 set -eu
 packages="gcc make pkg-config libev-dev libjansson-dev libjwt-dev libssl-dev libcurl4-openssl-dev
 	libpcre2-dev libmodsecurity-dev libxml2-dev libzstd-dev libcmocka-dev
 	haproxy modsecurity-crs openssl curl jq python3 python3-venv python3-yaml iproute2 nghttp2-client wrk socat xxd procps git ca-certificates"
+scanner=libvectorscan-dev
+[ "$(dpkg --print-architecture)" != amd64 ] || scanner=libhyperscan-dev
+[ "${1:-}" != --list ] || { echo $packages "$scanner"; exit; }
+
 is_installed() {
 	dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'
 }
@@ -27,7 +31,7 @@ if [ -n "$missing" ]; then
 	$as_root env RUNLEVEL=1 apt-get -q -y --no-install-recommends install $missing >/dev/null
 fi
 # Vectorscan misses matches on x86 (docs/decisions/0020-hyperscan-on-x86.md). Without Hyperscan all works, slowly.
-if [ "$(dpkg --print-architecture)" = amd64 ] && ! is_installed libhyperscan-dev && is_known libhyperscan-dev; then
+if [ "$scanner" = libhyperscan-dev ] && ! is_installed libhyperscan-dev && is_known libhyperscan-dev; then
 	echo "deps: libhyperscan-dev in the place of libvectorscan-dev"
 	$as_root apt-get -q -y --no-install-recommends install libhyperscan-dev libvectorscan-dev- libvectorscan5- >/dev/null ||
 		echo "deps: libhyperscan-dev cannot be installed; libvectorscan-dev stays" >&2

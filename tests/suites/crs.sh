@@ -10,27 +10,6 @@ python=/usr/bin/python3
 cache=$(mktemp -d)
 trap 'rm -rf "$cache"' EXIT
 
-# Passes the TAP of a command on under our numbers.
-relay() { # PREFIX COMMAND...
-	local prefix=$1 line code out
-	shift
-	out=$(mktemp)
-	timeout 3000 "$@" >"$out"
-	code=$?
-	while IFS= read -r line; do
-		case $line in
-		"ok "*"# SKIP "*) line=${line#ok * - }; tap_skip "$prefix ${line%% # SKIP*}" "${line##*# SKIP }" ;;
-		"ok "*) tap_pass "$prefix ${line#ok * - }" ;;
-		"not ok "*) tap_fail "$prefix ${line#not ok * - }" ;;
-		"#"*) echo "$line" ;;
-		esac
-	done <"$out"
-	if [ "$code" -ne 0 ] && ! grep -q '^not ok' "$out"; then
-		tap_fail "$prefix ended with code $code"
-	fi
-	rm -f "$out"
-}
-
 if [ ! -d "$crs/tests" ]; then
 	tap_skip "OWASP CRS regression tests" "no copy of the rule set at $crs"
 	tap_done
@@ -42,7 +21,7 @@ for mode in combined reference; do
 	options=(--cache-dir "$cache")
 	[ "$mode" = combined ] || options+=(--reference)
 	echo "  regression tests, $mode" >&2
-	relay "$mode" "$python" tests/crs/run.py --program "$program" --crs "$crs" --exceptions tests/crs/exceptions.txt -- "${options[@]}"
+	tap_relay "$mode" "$python" tests/crs/run.py --program "$program" --crs "$crs" --exceptions tests/crs/exceptions.txt -- "${options[@]}"
 done
 echo "  equality of both" >&2
 rulesets=("crs-4=$crs/crs-setup.conf.example,$crs/rules")
@@ -51,5 +30,5 @@ if [ -d /usr/share/modsecurity-crs/rules ]; then
 else
 	tap_skip "equality of crs-3.3" "no package modsecurity-crs"
 fi
-relay "equality" "$python" tests/crs/equality.py --program "$program" --tests "$crs/tests" "${rulesets[@]}" -- --cache-dir "$cache"
+tap_relay "equality" "$python" tests/crs/equality.py --program "$program" --tests "$crs/tests" "${rulesets[@]}" -- --cache-dir "$cache"
 tap_done

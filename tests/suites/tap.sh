@@ -41,4 +41,24 @@ tap_cmocka() {
 	[ "$tap_bad" -eq "$bad" ] || sed 's/^/# /' "$out" | tail -80
 	rm -f "$out"
 }
+# tap_relay PREFIX COMMAND...: the results of a command that prints TAP itself, under our numbers and the prefix.
+tap_relay() {
+	local prefix=$1 line code out
+	shift
+	out=$(mktemp)
+	timeout "${TAP_RELAY_SECONDS:-3000}" "$@" >"$out"
+	code=$?
+	while IFS= read -r line; do
+		case $line in
+		"ok "*"# SKIP"*) line=${line#ok * - }; tap_skip "$prefix ${line%% # SKIP*}" "${line##*# SKIP }" ;;
+		"ok "*) tap_pass "$prefix ${line#ok * - }" ;;
+		"not ok "*) tap_fail "$prefix ${line#not ok * - }" ;;
+		"#"*) echo "$line" ;;
+		esac
+	done <"$out"
+	if [ "$code" -ne 0 ] && ! grep -q '^not ok' "$out"; then
+		tap_fail "$prefix ended with code $code"
+	fi
+	rm -f "$out"
+}
 tap_done() { echo "1..$tap_n"; [ "$tap_bad" -eq 0 ]; }

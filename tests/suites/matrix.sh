@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Unit and end-to-end tests in clean Debian systems: the releases we support, and unstable for a newer HAProxy.
+# With gcc and clang each. MATRIX="trixie/clang sid/gcc" runs only those.
+set -u
+. tests/suites/tap.sh
+combinations=${MATRIX:-bookworm/gcc bookworm/clang trixie/gcc trixie/clang sid/gcc sid/clang}
+if why=$(tests/support/root.sh possible); [ -n "$why" ]; then
+	tap_skip "tests on other releases of Debian" "$why"
+	tap_done
+	exit
+fi
+
+# The sources as they are here, beside what an earlier run built; the folder is the project in the root.
+copy_sources() { # FOLDER
+	mkdir -p "$1" && find "$1" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} + &&
+		tar -c --exclude=./build --exclude=./.git . | tar -x -C "$1" && mkdir -p "$1/build/results"
+}
+
+# HAProxy's 3.1 and later speak SPOE by another engine; who reads the results wants to know which was there.
+versions='haproxy -v | head -1; openssl version; $CC --version | head -1; dpkg-query -W libjwt-dev libcurl4-openssl-dev libxml2-dev libvectorscan-dev'
+
+for combination in $combinations; do
+	suite=${combination%/*} cc=${combination#*/}
+	here=$PWD/build/matrix/$suite-$cc
+	if ! root=$(tests/support/root.sh make "$suite" $(tests/lint/deps.sh --list) clang) || ! copy_sources "$here"; then
+		tap_fail "$combination: a root"
+		continue
+	fi
+	export ROOT_BINDS="$here:/work/sallyport" ROOT_ENV="CC=$cc UNIT_VARIANTS=release"
+	[ ! -d ../shared/data ] || ROOT_BINDS="$ROOT_BINDS $(realpath ../shared/data):/work/shared/data"
+	in_root=(tests/support/root.sh run "$root" bash -c)
+	"${in_root[@]}" "$versions" | sed "s|^|# $combination: |"
+	for tests in unit e2e; do
+		echo "  $combination: $tests" >&2
+		TAP_RELAY_SECONDS=1500 tap_relay "$combination:" "${in_root[@]}" "cd /work/sallyport && exec bash tests/suites/$tests.sh"
+	done
+done
+tap_done
