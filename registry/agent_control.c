@@ -27,30 +27,30 @@ const char *agent_control_config_path(char *path, size_t size, const struct sett
 }
 
 /* A route that goes takes its authorizer along, when no other needs that any more. */
-static bool keep_draining(json_t *next, const json_t *installed)
+static bool keep_draining(json_t *next, const json_t *previous)
 {
 	json_t *authorizers = json_object_get(next, "authorizers");
 	json_t *routes = json_object_get(next, "routes"), *route;
-	const json_t *old = json_object_get(installed, "authorizers");
+	const json_t *old = json_object_get(previous, "authorizers");
 	const char *id;
 	bool ok = true;
-	json_object_foreach(json_object_get(installed, "routes"), id, route)
+	json_object_foreach(json_object_get(previous, "routes"), id, route)
 	{
 		const char *name = json_string_value(json_object_get(route, "authorizer"));
 		if (json_object_get(routes, id) || !name)
 			continue;
 		if (!json_object_get(authorizers, name))
-			ok = json_object_set(authorizers, name, json_object_get(old, name)) == 0 && ok;
+			ok = json_object_set(authorizers, name, json_object_get(old, name)) == 0 &&
+			     ok;
 		ok = json_object_set(routes, id, route) == 0 && ok;
 	}
 	return ok;
 }
 
-bool agent_control_merge(
-    struct slice next, struct slice installed, struct buf *out, struct err *err)
+bool agent_control_merge(struct slice next, struct slice previous, struct buf *out, struct err *err)
 {
 	struct err ignored = { 0 };
-	json_t *old = installed.len > 0 ? json_read_text(installed, "agent.json", &ignored) : NULL;
+	json_t *old = previous.len > 0 ? json_read_text(previous, "agent.json", &ignored) : NULL;
 	json_t *new = json_read_text(next, "agent.json", err);
 	bool ok = new && (!old || keep_draining(new, old));
 	char *text = ok ? json_dumps(new, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : NULL;

@@ -8,11 +8,11 @@
 const char *agent_control_config_path(char *path, size_t size, const struct settings *settings);
 
 /*
- * `next` with the routes of `installed` that it no longer has, and their authorizers: requests that
+ * `next` with the routes of `previous` that it no longer has, and their authorizers: requests that
  * HAProxy let in by the old routes are answered while it drains.
  */
 bool agent_control_merge(
-    struct slice next, struct slice installed, struct buf *out, struct err *err);
+    struct slice next, struct slice previous, struct buf *out, struct err *err);
 
 /* sallyport-spoa --check FILE. */
 bool agent_control_check(const struct settings *settings, const char *file, struct err *err);

@@ -151,22 +151,23 @@ bool deploy_check(const struct settings *settings, const char *name, struct err 
 
 /* --- the agent -------------------------------------------------------------------------------- */
 
-static bool install_agent(
-    const struct settings *settings, const char *name, bool reload, struct err *err)
+static bool install_agent(const struct settings *settings, const char *from, const char *name,
+    bool reload, struct err *err)
 {
 	char path[REVISION_PATH_MAX];
-	struct buf next, installed, merged;
+	struct buf next, previous, merged;
 	struct err none = { 0 };
 	buf_init(&next, 0);
-	buf_init(&installed, 0);
+	buf_init(&previous, 0);
 	buf_init(&merged, 0);
 	agent_control_config_path(path, sizeof(path), settings);
-	file_read(path, STORE_FILE_MAX_BYTES, &installed, &none);
+	if (*from)
+		revision_read(settings->output_dir, from, "agent.json", &previous, &none);
 	bool ok = revision_read(settings->output_dir, name, "agent.json", &next, err) &&
-	          agent_control_merge(buf_slice(&next), buf_slice(&installed), &merged, err) &&
+	          agent_control_merge(buf_slice(&next), buf_slice(&previous), &merged, err) &&
 	          file_write_atomic(path, buf_slice(&merged), CONFIG_MODE, err);
 	buf_release(&next);
-	buf_release(&installed);
+	buf_release(&previous);
 	buf_release(&merged);
 	step("agent-installed");
 	return ok && (!reload || agent_control_reload(settings, name, err));
@@ -252,7 +253,7 @@ static bool update_maps(
 static bool bring(const struct deployment *d, const char *from, const char *name, struct err *err)
 {
 	const struct settings *settings = d->settings;
-	if (!install_agent(settings, name, d->agent_runs && d->agent_changed, err))
+	if (!install_agent(settings, from, name, d->agent_runs && d->agent_changed, err))
 		return false;
 	step("agent-reloaded");
 	if (!revision_switch(settings->output_dir, name, err))
