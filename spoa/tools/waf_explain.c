@@ -23,7 +23,7 @@ static bool mentions(const struct waf_rule_info *info, struct slice text)
 	return false;
 }
 
-static void write_rule(struct jw *w, const struct waf_rule_info *info)
+static void write_rule(struct jw *w, const struct waf_rule_info *info, bool excluded)
 {
 	jw_object_begin(w);
 	jw_key(w, "id");
@@ -32,6 +32,10 @@ static void write_rule(struct jw *w, const struct waf_rule_info *info)
 	jw_uint(w, info->phase);
 	jw_key(w, "msg");
 	jw_string(w, info->msg);
+	jw_key(w, "targets");
+	jw_string(w, info->targets);
+	jw_key(w, "excluded");
+	jw_bool(w, excluded);
 	jw_key(w, "tags");
 	jw_array_begin(w);
 	for (size_t i = 0; i < info->tag_count; i++)
@@ -44,10 +48,14 @@ static void write_rule(struct jw *w, const struct waf_rule_info *info)
 	jw_object_end(w);
 }
 
-static void print_rule(const struct waf_rule_info *info)
+static void print_rule(const struct waf_rule_info *info, bool excluded)
 {
 	printf("%-8u phase %u  %.*s\n         %s:%u\n", info->id, info->phase, SLICE_ARG(info->msg),
 	    info->file, info->line);
+	if (excluded)
+		printf("         excluded\n");
+	if (info->targets.len)
+		printf("         looks at: %.*s\n", SLICE_ARG(info->targets));
 	if (!info->tag_count)
 		return;
 	printf("         tags:");
@@ -56,7 +64,8 @@ static void print_rule(const struct waf_rule_info *info)
 	putchar('\n');
 }
 
-int explain_list(const struct waf_rules *rules, const char *text, bool json)
+int explain_list(const struct waf_rules *rules, const struct waf_exclusions *exclusions,
+    const char *text, bool json)
 {
 	struct buf out;
 	struct jw w;
@@ -69,10 +78,11 @@ int explain_list(const struct waf_rules *rules, const char *text, bool json)
 		if (!mentions(info, slice_of_cstr(text)))
 			continue;
 		found++;
+		bool excluded = waf_exclusions_has(exclusions, info->id);
 		if (json)
-			write_rule(&w, info);
+			write_rule(&w, info, excluded);
 		else
-			print_rule(info);
+			print_rule(info, excluded);
 	}
 	jw_array_end(&w);
 	if (json)
@@ -97,7 +107,7 @@ static void explain_rule(const struct waf_rules *rules, struct slice id)
 	if (slice_to_u64(id, UINT32_MAX, &number))
 		info = waf_rules_find(rules, (uint32_t)number);
 	if (info)
-		print_rule(info);
+		print_rule(info, false);
 	else
 		printf("%.*s      not in these rules\n", SLICE_ARG(id));
 }

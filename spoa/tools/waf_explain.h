@@ -3,8 +3,12 @@
 /* waf_explain: rules for people: listing them, and why a request of the access log was blocked. */
 #include "spoa/waf/waf.h"
 
-/* Rules whose id, message or tags have `text` in them (NULL: all). The exit code. */
-int explain_list(const struct waf_rules *rules, const char *text, bool json);
+/*
+ * Rules whose id, message or tags have `text` in them (NULL: all), what they look at, and whether a
+ * service with these exclusions does without them. The exit code: an error when there is none.
+ */
+int explain_list(const struct waf_rules *rules, const struct waf_exclusions *exclusions,
+    const char *text, bool json);
 
 /*
  * Finds the record with this explanation id or request id in the access log and explains each of

@@ -476,7 +476,7 @@ static int run_compile(int argc, char **argv)
  * --------------------------------------------------------------------------------- */
 
 static int with_rules(
-    int (*run)(const struct waf_rules *rules, const char *argument), const char *argument)
+    int (*run)(struct waf_rules *rules, const char *argument), const char *argument)
 {
 	struct arena arena;
 	int code = CLI_ERROR;
@@ -491,9 +491,13 @@ static int with_rules(
 	return code;
 }
 
-static int list_rules(const struct waf_rules *rules, const char *pattern)
+static int list_rules(struct waf_rules *rules, const char *pattern)
 {
-	return explain_list(rules, pattern, options.json);
+	bool good;
+	struct waf_exclusions *exclusions = load_exclusions(rules, &good);
+	int code = good ? explain_list(rules, exclusions, pattern, options.json) : CLI_ERROR;
+	waf_exclusions_free(exclusions);
+	return code;
 }
 
 static int run_rules(int argc, char **argv)
@@ -501,7 +505,7 @@ static int run_rules(int argc, char **argv)
 	return with_rules(list_rules, argc > 0 ? argv[0] : NULL);
 }
 
-static int explain_record(const struct waf_rules *rules, const char *id)
+static int explain_record(struct waf_rules *rules, const char *id)
 {
 	return explain_find(rules, options.log ? options.log : "-", id);
 }
@@ -549,6 +553,7 @@ static const struct cli_option compile_options[] = {
 
 static const struct cli_option rules_options[] = {
 	RULE_OPTIONS,
+	{ "exclude", 'x', CLI_LIST, &options.excludes, "SPEC", "mark what a service with this exclusion does without; repeatable", 0, 0 },
 	{ "json", 'j', CLI_FLAG, &options.json, NULL, "print JSON", 0, 0 },
 	{ 0 },
 };

@@ -55,6 +55,7 @@ struct waf_exclusions;
 struct waf_exclusions *waf_exclusions_new(struct waf_rules *rules, const char *const *specs,
     size_t count, struct err_list *errors);
 void waf_exclusions_free(struct waf_exclusions *exclusions);
+bool waf_exclusions_has(const struct waf_exclusions *exclusions, uint32_t rule_id);
 
 /* ---- one transaction ----------------------------------------------------------------------- */
 
@@ -106,6 +107,7 @@ struct waf_rule_info {
 	struct slice msg; /* as written, with its macros */
 	const struct slice *tags;
 	size_t tag_count;
+	struct slice targets; /* ARGS|!ARGS:password, after all updates of the rule files */
 };
 
 /* Slices live until the worker's next transaction begins. */

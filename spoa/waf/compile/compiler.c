@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spoa/waf/compile/compiler.h"
 
+#include "common/buf.h"
 #include "spoa/waf/compile/macro.h"
 #include "spoa/waf/compile/reach.h"
 #include "spoa/waf/seclang/parser.h"
@@ -315,6 +316,29 @@ static bool compile_targets(
 	return good;
 }
 
+static void render_target(struct buf *out, const struct ast_target *t)
+{
+	static const char *const quotes[] = { [SELECTOR_NAME] = "", [SELECTOR_REGEX] = "/" };
+	buf_printf(out, "%s%s%s%s", out->len ? "|" : "", t->negated ? "!" : "", t->count ? "&" : "",
+	    t->variable->name);
+	if (t->kind != SELECTOR_NONE)
+		buf_printf(
+		    out, ":%s%.*s%s", quotes[t->kind], SLICE_ARG(t->selector), quotes[t->kind]);
+}
+
+static bool render_targets(
+    struct compiler *compiler, const struct ast_targets *in, struct rule *rule)
+{
+	struct buf text;
+	buf_init(&text, 0);
+	for (size_t i = 0; i < in->count; i++)
+		render_target(&text, &in->items[i]);
+	if (!buf_failed(&text))
+		rule->info.targets = arena_dup(&compiler->rules->arena, buf_slice(&text));
+	buf_release(&text);
+	return rule->info.targets.ptr != NULL;
+}
+
 /* ---- operators ------------------------------------------------------------------------------ */
 
 static bool compile_operator(
@@ -382,6 +406,7 @@ static bool compile_link(struct compiler *compiler, const struct ast_rule *in, s
 	 */
 	bool good = !in->op.op || compile_operator(compiler, &in->op, rule);
 	good &= compile_targets(compiler, &in->targets, rule);
+	good &= render_targets(compiler, &in->targets, rule);
 	good &= compile_link_actions(compiler, in, rule);
 	if (good)
 		detect_number_test(rule, &in->op);

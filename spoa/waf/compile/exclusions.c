@@ -241,6 +241,13 @@ struct waf_exclusions *waf_exclusions_new(
 	return NULL;
 }
 
+bool waf_exclusions_has(const struct waf_exclusions *exclusions, uint32_t rule_id)
+{
+	const struct rule *rule =
+	    strmap_find(&exclusions->rules->by_id, slice_of(&rule_id, sizeof rule_id));
+	return rule && bit_has(exclusions->bits, rule->index);
+}
+
 void waf_exclusions_free(struct waf_exclusions *exclusions)
 {
 	if (!exclusions)
