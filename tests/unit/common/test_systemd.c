@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "spoa/agent/systemd.h"
+#include "common/systemd.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
