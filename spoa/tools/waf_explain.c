@@ -112,6 +112,35 @@ static void explain_rule(const struct waf_rules *rules, struct slice id)
 		printf("%.*s      not in these rules\n", SLICE_ARG(id));
 }
 
+/* Rules that add up the score of others are no cause: excluding them would switch the WAF off. */
+static bool is_cause(const struct waf_rules *rules, struct slice id)
+{
+	uint64_t number;
+	const struct waf_rule_info *info = NULL;
+	if (slice_to_u64(id, UINT32_MAX, &number))
+		info = waf_rules_find(rules, (uint32_t)number);
+	return info && info->targets.len && !slice_starts_with(info->targets, SLICE("TX:"));
+}
+
+static void advise(const struct waf_rules *rules, struct slice ids)
+{
+	struct slice id;
+	bool any = false;
+	while (ids.len) {
+		slice_cut(ids, ',', &id, &ids);
+		if (!is_cause(rules, slice_trim(id)))
+			continue;
+		if (!any)
+			printf(
+			    "\nto let such requests through to this service, name a rule, or a tag "
+			    "or label of it, in its waf-exclude parameter:\n    waf-exclude = ");
+		printf("%s%.*s", any ? "," : "", SLICE_ARG(slice_trim(id)));
+		any = true;
+	}
+	if (any)
+		putchar('\n');
+}
+
 static void explain_record(const struct waf_rules *rules, const json_t *record)
 {
 	struct slice rest = slice_of_cstr(text_of(record, "rules")), id;
@@ -126,10 +155,7 @@ static void explain_record(const struct waf_rules *rules, const json_t *record)
 		slice_cut(rest, ',', &id, &rest);
 		explain_rule(rules, slice_trim(id));
 	}
-	printf(
-	    "\nto let such requests through to this service, name the rule, or a tag or label of it, "
-	    "in its waf-exclude parameter:\n    waf-exclude = %s\n",
-	    text_of(record, "rules"));
+	advise(rules, slice_of_cstr(text_of(record, "rules")));
 }
 
 static bool is_record(const json_t *record, const char *id)
