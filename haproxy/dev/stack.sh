@@ -188,7 +188,7 @@ stack_settings() {
 		log: {target: ("127.0.0.1:" + $audit)},
 		ip_rate: {exempt: ["127.0.0.0/8"]},
 		unauthorized: {limit: 100000},
-		agent: {binary: ($bin + "/sallyport-spoa"), socket: [$dir + "/run/spoa.sock"], pid_file: ($dir + "/run/spoa.pid"),
+		agent: {binary: ($bin + "/sallyport-spoa"), timeout_ms: 2000, socket: [$dir + "/run/spoa.sock"], pid_file: ($dir + "/run/spoa.pid"),
 			metrics_listen: ("127.0.0.1:" + $metrics)},
 		authorizers: {
 			staff: {issuer: ($issuer + "/staff"), ca_file: ($dir + "/tls/ca.pem")},
