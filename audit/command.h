@@ -17,7 +17,8 @@ enum {
 #define COMMAND_DEFAULT_PUBLIC_KEY   "/etc/sallyport/audit/public.pem"
 #define COMMAND_DEFAULT_WRAPPING_KEY "/etc/sallyport/audit/wrapping.key"
 
-extern const struct cli_command command_serve, command_hold, command_verify, command_keygen;
+extern const struct cli_command command_serve, command_hold, command_verify, command_query,
+    command_prove, command_check_proof, command_anchor, command_ship, command_rekey, command_keygen;
 
 /* What the options say; one command runs per process. */
 struct command_keys {

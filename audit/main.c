@@ -11,7 +11,7 @@ int main(int argc, char **argv)
 		{ 0 },
 	};
 	const struct cli_command commands[] = { command_serve, command_hold, command_verify,
-		command_keygen, { 0 } };
+		command_query, command_prove, command_check_proof, command_keygen, { 0 } };
 	const struct cli_program program = {
 		.name = "sallyport-audit",
 		.summary = "receive, keep, verify and query the audit log",

@@ -88,6 +88,18 @@ enum view_result view_next(struct view *view, struct block *block, struct slice 
 	           : VIEW_DAMAGED;
 }
 
+/* One segment says of those before it where they end; what was started in between was never
+ * acknowledged. */
+static void set_limits(struct view_map *map, size_t at, const struct segment_start *said)
+{
+	for (size_t i = at; i-- > 0 && map->entries[i].segment >= said->resumes_segment;) {
+		struct view_map_entry *entry = &map->entries[i];
+		uint64_t limit = entry->segment == said->resumes_segment ? said->resumes_end : 0;
+		if (limit < entry->limit)
+			entry->limit = limit;
+	}
+}
+
 bool view_map_read(struct view_map *map, const char *folder, struct err *err)
 {
 	struct segment_list list;
@@ -97,16 +109,28 @@ bool view_map_read(struct view_map *map, const char *folder, struct err *err)
 	map->entries = calloc(list.count + 1, sizeof(*map->entries));
 	for (size_t i = 0; map->entries && i < list.count; i++) {
 		struct view view;
-		map->entries[i].segment = list.numbers[i];
+		map->entries[i] =
+		    (struct view_map_entry){ .segment = list.numbers[i], .limit = UINT64_MAX };
 		if (!view_open(&view, folder, list.numbers[i], NULL, NULL))
 			continue;
 		map->entries[i].first = view.start.first;
 		map->entries[i].time_ms = view.start.time_ms;
+		if (view.start.segment == list.numbers[i])
+			set_limits(map, i, &view.said);
 		view_close(&view);
 	}
 	map->count = list.count;
 	segment_list_release(&list);
 	return map->entries || err_set(err, "no memory for the list of segments");
+}
+
+bool view_open_entry(struct view *view, const char *folder, const struct view_map_entry *entry,
+    struct keyring *keyring, struct err *err)
+{
+	if (!view_open(view, folder, entry->segment, keyring, err))
+		return false;
+	segment_reader_limit(&view->reader, entry->limit);
+	return true;
 }
 
 void view_map_release(struct view_map *map)
@@ -119,7 +143,8 @@ size_t view_map_find(const struct view_map *map, uint64_t record)
 {
 	size_t found = 0;
 	for (size_t i = 0; i < map->count; i++)
-		if (map->entries[i].first && map->entries[i].first <= record)
+		if (map->entries[i].limit && map->entries[i].first &&
+		    map->entries[i].first <= record)
 			found = i;
 	return found;
 }

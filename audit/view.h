@@ -13,8 +13,8 @@ struct view {
 };
 
 /*
- * Opens a segment and its data key. *said_only: with a NULL keyring only the start is read and
- * `codec` is NULL. False with err set.
+ * Opens a segment and its data key; with a NULL keyring only its start is read and `codec` is NULL.
+ * False with err set.
  */
 bool view_open(struct view *view, const char *folder, uint64_t segment, struct keyring *keyring,
     struct err *err);
@@ -37,12 +37,16 @@ struct view_map {
 		uint64_t segment;
 		uint64_t first;  /* number of its first record */
 		int64_t time_ms; /* when it was started */
+		uint64_t limit;  /* bytes that count, as the next segment says */
 	} * entries;
 	size_t count;
 };
 
 bool view_map_read(struct view_map *map, const char *folder, struct err *err);
 void view_map_release(struct view_map *map);
+/* As view_open(), without what a crash left behind the limit. */
+bool view_open_entry(struct view *view, const char *folder, const struct view_map_entry *entry,
+    struct keyring *keyring, struct err *err);
 /* The index of the segment that holds a record, or that would: the last one that starts at or
  * before it. */
 size_t view_map_find(const struct view_map *map, uint64_t record);

@@ -20,7 +20,8 @@ enum {
 	CLOCK_JUMP_MS = 60 * 1000,
 	CLOCK_TRUST_MS = 3600 * 1000,
 	COMPLAIN_EVERY_MS = 10 * 1000,
-	REPLAY_BYTES = 64 << 20,
+	REPLAY_BYTES = 64 << 20, /* of each of */
+	REPLAY_SEGMENTS = 2,
 };
 
 struct writer {
@@ -298,43 +299,48 @@ static void *run(void *arg)
 
 /* ---- The start. */
 
+/* Only the end of a large segment. Blocks cannot be found backwards: heads are read, payloads
+ * skipped. */
+static void skip_to_end(struct view *view)
+{
+	struct block block;
+	enum block_result why;
+	while (view->reader.size - view->reader.offset > REPLAY_BYTES &&
+	       segment_reader_next_head(&view->reader, &block, &why) == READ_BLOCK)
+		;
+}
+
 /* The numbers of HAProxy's processes, from the last records, so that a gap over our restart shows.
  */
-static void replay_segment(struct writer *w, uint64_t segment)
+static void replay_segment(struct writer *w, const struct view_map_entry *entry)
 {
 	struct view view;
 	struct block block;
 	struct slice plain;
-	struct err err = { 0 };
+	struct record record;
 	enum view_result result;
-	if (!view_open(&view, w->options.folder, segment, w->options.keyring, &err))
+	bool bad;
+	if (!view_open_entry(&view, w->options.folder, entry, w->options.keyring, NULL))
 		return;
-	if (view.reader.size > REPLAY_BYTES) {
-		/* Blocks cannot be found from the end: their heads are read, their payloads
-		 * skipped. */
-		enum block_result why;
-		while (view.reader.size - view.reader.offset > REPLAY_BYTES &&
-		       segment_reader_next_head(&view.reader, &block, &why) == READ_BLOCK)
-			;
-	}
-	while ((result = view_next(&view, &block, &plain)) != VIEW_END) {
-		struct record record;
-		bool bad;
+	skip_to_end(&view);
+	while ((result = view_next(&view, &block, &plain)) != VIEW_END)
 		while (result == VIEW_RECORDS && record_next(&plain, &record, &bad))
 			if (record.kind == RECORD_ACCESS)
 				intake_replay(w->intake, record.bytes);
-	}
 	view_close(&view);
 }
 
+/* The last one is the one just started. */
 static void replay(struct writer *w)
 {
-	struct journal_status status;
-	journal_status(w->options.journal, &status);
-	if (status.segment > 2)
-		replay_segment(w, status.segment - 2);
-	if (status.segment > 1)
-		replay_segment(w, status.segment - 1);
+	struct view_map map;
+	if (!view_map_read(&map, w->options.folder, NULL))
+		return;
+	size_t end = map.count ? map.count - 1 : 0;
+	for (size_t i = end > REPLAY_SEGMENTS ? end - REPLAY_SEGMENTS : 0; i < end; i++)
+		if (map.entries[i].limit)
+			replay_segment(w, &map.entries[i]);
+	view_map_release(&map);
 }
 
 static void tell_recovery(struct writer *w, int64_t now_ms)
