@@ -112,10 +112,31 @@ struct waf_worker {
 
 /* NULL without memory, as everything here; the arena's flag tells. */
 struct value *value_new(struct transaction *tx, struct slice text);
-/* What `pipeline` makes of the value: itself when nothing changes. Never NULL. */
-struct value *value_transform(
+/* What `pipeline` makes of a value that has bytes for it. */
+struct value *value_transform_slowly(
     struct transaction *tx, const struct pipeline *pipeline, struct value *value);
-void value_classify(struct value *value);
+
+static inline void value_classify(struct value *value)
+{
+	if (value->classified)
+		return;
+	value->bytes = byteset_of(value->text);
+	value->classified = true;
+}
+
+/* What `pipeline` makes of the value: itself when nothing changes. Never NULL. */
+static inline struct value *value_transform(
+    struct transaction *tx, const struct pipeline *pipeline, struct value *value)
+{
+	if (!pipeline->parent)
+		return value;
+	value_classify(value);
+	if (!pipeline->always && !byteset_intersects(&pipeline->only_if, &value->bytes))
+		return value;
+	if (value->by_pipeline && value->by_pipeline[pipeline->index])
+		return value->by_pipeline[pipeline->index];
+	return value_transform_slowly(tx, pipeline, value);
+}
 
 void items_add(struct transaction *tx, enum variable_id id, struct slice key, struct value *value);
 /* Makes the value, too. */

@@ -12,14 +12,6 @@ struct value *value_new(struct transaction *tx, struct slice text)
 	return value;
 }
 
-void value_classify(struct value *value)
-{
-	if (value->classified)
-		return;
-	value->bytes = byteset_of(value->text);
-	value->classified = true;
-}
-
 /*
  * A value of the same bytes as one that was derived before, so that the databases see each distinct
  * text once, however many chains of transformations lead to it.
@@ -51,24 +43,16 @@ static struct value *transform(
 	return derive(tx, root, out);
 }
 
-struct value *value_transform(
+struct value *value_transform_slowly(
     struct transaction *tx, const struct pipeline *pipeline, struct value *value)
 {
-	if (!pipeline->parent)
-		return value;
-	value_classify(value);
-	if (!pipeline->always && !byteset_intersects(&pipeline->only_if, &value->bytes))
-		return value;
 	if (!value->by_pipeline) {
 		value->by_pipeline =
 		    arena_array(tx->arena, struct value *, tx->rules->pipeline_count);
 		if (!value->by_pipeline)
 			return value;
 	}
-	struct value **result = &value->by_pipeline[pipeline->index];
-	if (!*result)
-		*result = transform(tx, pipeline, value);
-	return *result;
+	return value->by_pipeline[pipeline->index] = transform(tx, pipeline, value);
 }
 
 /* ---- items ---------------------------------------------------------------------------------- */
