@@ -145,7 +145,7 @@ static bool load_one(const char *output_dir, const char *name, struct revision *
 	if (!object)
 		return false;
 	*out = (struct revision){ 0 };
-	snprintf(out->name, sizeof(out->name), "%s", name);
+	snprintf(out->name, sizeof(out->name), "%.*s", REVISION_NAME_MAX - 1, name);
 	copy_member(out->content, sizeof(out->content), object, "content");
 	copy_member(out->by, sizeof(out->by), object, "by");
 	copy_member(out->note, sizeof(out->note), object, "note");

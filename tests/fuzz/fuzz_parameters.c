@@ -6,6 +6,7 @@
  * more than services ask for. With SALLYPORT_FUZZ_HAPROXY=1 haproxy -c is asked as well.
  */
 #include "common/file.h"
+#include "common/strmap.h"
 #include "registry/embedded.h"
 #include "registry/process.h"
 #include "registry/render.h"
@@ -92,15 +93,19 @@ static struct slice first_word(struct slice line)
 	return word;
 }
 
+/* First words of the template's lines. */
 static bool template_has_line(struct slice word)
 {
-	struct slice rest = embedded_get(EMBEDDED_GATEWAY_CFG), line;
-	while (rest.len > 0) {
-		slice_cut(rest, '\n', &line, &rest);
-		if (slice_eq(first_word(line), word))
-			return true;
+	static struct strmap words;
+	if (words.count == 0) {
+		struct slice rest = embedded_get(EMBEDDED_GATEWAY_CFG), line;
+		strmap_init(&words);
+		while (rest.len > 0) {
+			slice_cut(rest, '\n', &line, &rest);
+			assert(strmap_put(&words, first_word(line), &words, NULL));
+		}
 	}
-	return false;
+	return strmap_has(&words, word);
 }
 
 static size_t check_lines(struct slice text)
