@@ -116,6 +116,8 @@ static void set_connection(struct setup *s, const struct http_request *request)
 	SET(s, CURLOPT_URL, request->url);
 	SET(s, CURLOPT_PROTOCOLS_STR, request->https_only ? "https" : "http,https");
 	SET(s, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (request->http1_only)
+		SET(s, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	if (!request->use_env_proxy)
 		SET(s, CURLOPT_PROXY, "");
 	if (request->ca_file) {

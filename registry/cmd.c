@@ -7,6 +7,7 @@ struct cmd_options cmd_options = {
 	.settings_file = "/etc/sallyport/gateway.json",
 	.interval_s = 10,
 	.min_interval_s = 5,
+	.verify = { .slo_ms = 5 },
 };
 
 int cmd_fail(const struct err *err)

@@ -2,6 +2,7 @@
 #pragma once
 /* cmd: the subcommands of sallyport-registry, one file each; main.c has the table. */
 #include "registry/gateway.h"
+#include "registry/verify.h"
 
 enum { EXIT_NOTHING = 0, EXIT_FAILED = 1, EXIT_CHANGES = 2 };
 
@@ -18,6 +19,8 @@ struct cmd_options {
 	uint64_t interval_s, min_interval_s;
 	const char *metrics_file;
 	bool once;
+	struct verify_options verify;
+	const char *token_files[AUTHORIZER_COUNT];
 };
 extern struct cmd_options cmd_options;
 
@@ -30,6 +33,7 @@ int cmd_rollback(int argc, char **argv);
 int cmd_history(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 int cmd_throttles(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_show(int argc, char **argv);

@@ -45,12 +45,26 @@ static const struct cli_option WATCHING[] = {
 	{ .name = NULL },
 };
 
+static const struct cli_option VERIFYING[] = {
+	{ "json", 0, CLI_FLAG, &cmd_options.json, NULL, "print JSON instead of TAP", 0, 0 },
+	{ "url", 0, CLI_STRING, &cmd_options.verify.url, "URL", "the gateway; the setting public_url without it", 0, 0 },
+	{ "ca-file", 0, CLI_STRING, &cmd_options.verify.ca_file, "FILE", "PEM bundle that the gateway's certificate is verified against; the system's without it", 0, 0 },
+	{ "token-staff", 0, CLI_STRING, &cmd_options.token_files[AUTHORIZER_STAFF], "FILE", "file with a token of the staff pool; - is standard input", 0, 0 },
+	{ "token-customers", 0, CLI_STRING, &cmd_options.token_files[AUTHORIZER_CUSTOMERS], "FILE", "file with a token of the customers pool", 0, 0 },
+	{ "issuer", 0, CLI_STRING, &cmd_options.verify.issuer, "URL", "a development issuer (sallyport-jwt serve) to ask for tokens", 0, 0 },
+	{ "access-log", 0, CLI_STRING, &cmd_options.verify.access_log, "FILE", "file that the records are appended to", 0, 0 },
+	{ "throttle", 0, CLI_STRING, &cmd_options.verify.throttle, "SERVICE", "ask this service until it throttles; its callers are throttled with it", 0, 0 },
+	{ "slo-ms", 0, CLI_UINT, &cmd_options.verify.slo_ms, "MS", "largest time of a refusal; 5 without it", 1, 60000 },
+	{ .name = NULL },
+};
+
 static const struct cli_command COMMANDS[] = {
 	{ "validate", "", "check settings and parameters, all findings at once", NULL, RENDERING, cmd_validate, 0, 0 },
 	{ "render", "[FOLDER]", "write the configuration to a folder, or print it", NULL, RENDERING, cmd_render, 0, 1 },
 	{ "plan", "", "show what apply would change, and drift", NULL, RENDERING, cmd_plan, 0, 0 },
 	{ "apply", "", "bring the parameters to the running gateway, or leave everything as it is", NULL, APPLYING, cmd_apply, 0, 0 },
 	{ "watch", "", "poll the parameters and apply what changes, until ended", "SIGHUP polls at once, SIGTERM ends. While the store cannot be read, or the whole cannot be applied, what runs stays. A service with errors stays as it was applied last, or out; the others go on.", WATCHING, cmd_watch, 0, 0 },
+	{ "verify", "", "ask a running gateway whether it is what it should be, as TAP", "Checks transport, certificate, revision, rules, outputs, the shape of every refusal and the way of each service. Exit code 1 when an assertion fails.", VERIFYING, cmd_verify, 0, 0 },
 	{ "rollback", "[REVISION]", "go back to a revision; the one before without an argument", NULL, NULL, cmd_rollback, 0, 1 },
 	{ "history", "", "list the revisions on disk", NULL, JSON, cmd_history, 0, 0 },
 	{ "diff", "REVISION REVISION", "show what changed from one revision to another", NULL, NULL, cmd_diff, 2, 2 },
