@@ -38,9 +38,8 @@ for suite in "$@"; do
 	[ -f "$script" ] || { echo "run.sh: no suite '$suite'" >&2; exit 64; }
 	echo "== $suite"
 	start=$SECONDS
-	bash "$script" > >(tee "build/results/$suite.tap" | grep --line-buffered -E '^ *not ok|^ *# ' ) 
-	code=$?
-	wait
+	bash "$script" | tee "build/results/$suite.tap" | grep --line-buffered -E '^ *not ok|^ *# '
+	code=${PIPESTATUS[0]}
 	tally "build/results/$suite.tap" "$code"
 	echo "  $((SECONDS - start)) s"
 done

@@ -36,8 +36,8 @@ struct waf_options {
 };
 
 /*
- * Reads `paths` in order: a file, a glob, or a folder (its *.conf in byte order). All errors found are
- * added to `errors`; NULL when there was one. The caller holds one reference.
+ * Reads `paths` in order: a file, a glob, or a folder (its *.conf in byte order). All errors found
+ * are added to `errors`; NULL when there was one. The caller holds one reference.
  */
 struct waf_rules *waf_rules_load(const char *const *paths, size_t count,
     const struct waf_options *options, struct err_list *errors);
@@ -47,13 +47,13 @@ void waf_rules_unref(struct waf_rules *rules);
 /* ---- what a route changes ----------------------------------------------------------------- */
 
 /*
- * Rules a service excludes: "942100", "942100-942199", "tag:attack-sqli", "label:…" (a label is a tag
- * of the rule). Compiled against one waf_rules, which it references. An exclusion that matches no
- * rule is an error.
+ * Rules a service excludes: "942100", "942100-942199", "tag:attack-sqli", "label:…" (a label is a
+ * tag of the rule). Compiled against one waf_rules, which it references. An exclusion that matches
+ * no rule is an error.
  */
 struct waf_exclusions;
-struct waf_exclusions *waf_exclusions_new(struct waf_rules *rules, const char *const *specs,
-    size_t count, struct err_list *errors);
+struct waf_exclusions *waf_exclusions_new(
+    struct waf_rules *rules, const char *const *specs, size_t count, struct err_list *errors);
 void waf_exclusions_free(struct waf_exclusions *exclusions);
 bool waf_exclusions_has(const struct waf_exclusions *exclusions, uint32_t rule_id);
 
@@ -113,11 +113,11 @@ struct waf_rule_info {
 /* Slices live until the worker's next transaction begins. */
 struct waf_verdict {
 	enum waf_action action;
-	unsigned status;          /* of the disruptive action; 403 unless the rule says otherwise */
-	uint32_t rule_id;         /* the rule that interrupted; 0: none */
-	bool would_block;         /* detection only: a disruptive rule matched */
+	unsigned status;  /* of the disruptive action; 403 unless the rule says otherwise */
+	uint32_t rule_id; /* the rule that interrupted; 0: none */
+	bool would_block; /* detection only: a disruptive rule matched */
 	bool budget_exhausted;
-	int64_t score;            /* tx.blocking_inbound_anomaly_score, tx.anomaly_score, else 0 */
+	int64_t score; /* tx.blocking_inbound_anomaly_score, tx.anomaly_score, else 0 */
 	const struct waf_match *matches; /* rules that matched and log, in order */
 	size_t match_count;
 	size_t matches_dropped; /* beyond 256 */
