@@ -143,6 +143,9 @@ static struct waf_rules *load_rules(const struct build *b, const char *rulesets)
 		.cache_dir = waf->cache_dir,
 		.step_budget = waf->step_budget,
 		.budget_blocks = waf->on_budget == CONFIG_BUDGET_BLOCK,
+		.reject_uninspected = true,
+		/* HAProxy sends what a service's body-limit allows; a frame bounds that. */
+		.max_body_bytes = b->snapshot->config.max_frame_bytes,
 	};
 	struct config_list paths;
 	struct waf_rules *rules;

@@ -62,6 +62,9 @@ static struct waf_rules *load_rules(struct arena *arena)
 		.reference = options.reference,
 		.detection_only = options.detection_only,
 		.step_budget = options.step_budget,
+		.budget_blocks = true,
+		/* As in the gateway; rule files given by hand decide for themselves. */
+		.reject_uninspected = options.rules.count == 0 || options.ruleset,
 	};
 	err_list_init(&errors, 0);
 	struct waf_rules *rules = NULL;
@@ -181,6 +184,10 @@ static void write_summary(struct jw *w, const struct result *result)
 		jw_key(w, "error");
 		jw_cstr(w, result->malformed);
 	}
+	if (result->verdict.uninspected) {
+		jw_key(w, "uninspected");
+		jw_cstr(w, result->verdict.uninspected);
+	}
 	if (result->verdict.budget_exhausted) {
 		jw_key(w, "budget_exhausted");
 		jw_bool(w, true);
@@ -280,6 +287,8 @@ static void print_plain(const struct result *result)
 		printf(", by rule %u", v->rule_id);
 	printf(", %llu us%s\n", (unsigned long long)result->us,
 	    v->budget_exhausted ? ", the budget ran out" : "");
+	if (v->uninspected)
+		printf("  not looked at as a whole: %s\n", v->uninspected);
 	for (size_t i = 0; i < v->match_count; i++)
 		print_match(&v->matches[i]);
 	if (v->matches_dropped)

@@ -22,10 +22,15 @@ struct waf_set {
 };
 
 struct waf_options {
-	const char *cache_dir;      /* compiled databases are kept here; NULL: no cache */
-	bool reference;             /* evaluate rule by rule, without the combined databases */
-	bool detection_only;        /* SecRuleEngine DetectionOnly, whatever the files say */
-	uint64_t step_budget;       /* per transaction; 0: 2 000 000 */
+	const char *cache_dir; /* compiled databases are kept here; NULL: no cache */
+	bool reference;        /* evaluate rule by rule, without the combined databases */
+	bool detection_only;   /* SecRuleEngine DetectionOnly, whatever the files say */
+	uint64_t step_budget;  /* per transaction; 0: 2 000 000 */
+	/*
+	 * Block with 400 when a part of the request could not be looked at: a body that does not
+	 * parse, more arguments than max_args. Without it only rules decide (REQBODY_ERROR).
+	 */
+	bool reject_uninspected;
 	bool budget_blocks;         /* verdict when the budget runs out: true block, false go on */
 	size_t arena_bytes;         /* per transaction; 0: 4 MiB. Running out is like the budget */
 	unsigned max_args;          /* 0: 1000, SecArgumentsLimit */
@@ -117,7 +122,8 @@ struct waf_verdict {
 	uint32_t rule_id; /* the rule that interrupted; 0: none */
 	bool would_block; /* detection only: a disruptive rule matched */
 	bool budget_exhausted;
-	int64_t score; /* tx.blocking_inbound_anomaly_score, tx.anomaly_score, else 0 */
+	const char *uninspected; /* NULL, or why part of the request was not looked at */
+	int64_t score;           /* tx.blocking_inbound_anomaly_score, tx.anomaly_score, else 0 */
 	const struct waf_match *matches; /* rules that matched and log, in order */
 	size_t match_count;
 	size_t matches_dropped; /* beyond 256 */

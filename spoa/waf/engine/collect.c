@@ -35,6 +35,13 @@ static struct slice request_header(const struct transaction *tx, struct slice na
 	return find_header(tx->request->headers, tx->request->header_count, name);
 }
 
+/* What a parser left out, no rule sees. */
+static void note_uninspected(struct transaction *tx, enum body_result result)
+{
+	if (result != BODY_OK && !tx->verdict->uninspected)
+		tx->verdict->uninspected = body_result_text(result);
+}
+
 /* ---- lists of names and values ----------------------------------------------------------------
  */
 
@@ -193,8 +200,9 @@ static void collect_query(struct transaction *tx)
 	struct body_limits limits = limits_of(tx);
 	struct body_list list = { 0 };
 	bool bad_encoding = false;
-	body_urlencoded(tx->request->query, tx->rules->settings.argument_separator, &limits,
-	    tx->arena, &list, &bad_encoding);
+	note_uninspected(
+	    tx, body_urlencoded(tx->request->query, tx->rules->settings.argument_separator, &limits,
+	            tx->arena, &list, &bad_encoding));
 	if (bad_encoding)
 		set_if_used(tx, VAR_URLENCODED_ERROR, SLICE("1"));
 	add_arguments(tx, false, &list);
@@ -208,7 +216,7 @@ static void collect_cookies(struct transaction *tx, struct slice header)
 {
 	struct body_limits limits = limits_of(tx);
 	struct body_list list = { 0 };
-	body_cookies(header, &limits, tx->arena, &list);
+	note_uninspected(tx, body_cookies(header, &limits, tx->arena, &list));
 	for (size_t i = 0; i < list.count; i++) {
 		if (used(tx, VAR_REQUEST_COOKIES))
 			items_add_text(
@@ -317,7 +325,10 @@ static const struct {
 	enum multipart_flag flag;
 	enum variable_id variable;
 } flag_variables[] = {
-#define FLAG(name) { name, VAR_##name }
+#define FLAG(name)                                                                                 \
+	{                                                                                          \
+		name, VAR_##name                                                                   \
+	}
 	FLAG(MULTIPART_BOUNDARY_QUOTED),
 	FLAG(MULTIPART_BOUNDARY_WHITESPACE),
 	FLAG(MULTIPART_DATA_BEFORE),
@@ -378,6 +389,7 @@ static void set_body_error(struct transaction *tx, enum body_result result, bool
 	/* What goes on behind the part that was given cannot be called malformed. */
 	if (result == BODY_OK || cut)
 		return;
+	note_uninspected(tx, result);
 	set_if_used(tx, VAR_REQBODY_ERROR, SLICE("1"));
 	set_if_used(tx, VAR_REQBODY_PROCESSOR_ERROR, SLICE("1"));
 	struct slice text =
@@ -492,10 +504,13 @@ static void collect_full_request(struct transaction *tx, struct slice body)
 void collect_body(struct transaction *tx)
 {
 	struct slice body = slice_sub(tx->request->body, 0, tx->rules->max_body_bytes);
-	bool cut = tx->request->body_cut || body.len < tx->request->body.len;
+	bool too_long = body.len < tx->request->body.len;
+	bool cut = tx->request->body_cut || too_long;
 	collect_full_request(tx, tx->request_body ? body : slice_of(NULL, 0));
 	if (!tx->request_body)
 		return;
+	if (too_long && !tx->verdict->uninspected)
+		tx->verdict->uninspected = "the body is longer than the limit";
 	if (cut)
 		set_if_used(tx, VAR_INBOUND_DATA_ERROR, SLICE("1"));
 	count_if_used(tx, VAR_REQUEST_BODY_LENGTH, tx->request->body.len);

@@ -167,6 +167,7 @@ struct waf_rules {
 	bool scanner_is_broken; /* so it is `reference`, too */
 	uint64_t step_budget;
 	bool budget_blocks;
+	bool reject_uninspected;
 	size_t arena_bytes;
 	size_t max_args;
 	unsigned max_depth;

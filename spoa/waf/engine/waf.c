@@ -41,6 +41,7 @@ static void apply_options(struct waf_rules *rules, const struct waf_options *o)
 	if (o->reference)
 		go_rule_by_rule(rules);
 	rules->budget_blocks = o->budget_blocks;
+	rules->reject_uninspected = o->reject_uninspected;
 	rules->arena_bytes = (size_t)choose(0, o->arena_bytes, DEFAULT_ARENA_BYTES);
 	rules->max_args = (size_t)choose(s->max_args, o->max_args, DEFAULT_MAX_ARGS);
 	rules->max_depth = (unsigned)choose(s->max_depth, o->max_depth, DEFAULT_MAX_DEPTH);
@@ -272,6 +273,20 @@ static bool reject_long_body(struct transaction *tx)
 	return true;
 }
 
+/* Behind the rules, whose own verdict on such a request says more. */
+static void reject_uninspected(struct transaction *tx)
+{
+	struct waf_verdict *verdict = tx->verdict;
+	if (!verdict->uninspected || !tx->rules->reject_uninspected || tx->engine == ENGINE_OFF ||
+	    verdict->action == WAF_BLOCK)
+		return;
+	verdict->would_block = true;
+	if (tx->engine == ENGINE_DETECTION_ONLY)
+		return;
+	verdict->action = WAF_BLOCK;
+	verdict->status = 400;
+}
+
 static int64_t read_score(struct transaction *tx)
 {
 	for (size_t i = 0; i < 3 && tx->slots; i++) {
@@ -313,6 +328,7 @@ void waf_eval_request(struct waf_worker *worker, struct waf_rules *rules,
 		if (tx->stop != STOP_ALL && !reject_long_body(tx)) {
 			collect_body(tx);
 			run_phase(tx, 2);
+			reject_uninspected(tx);
 		}
 		run_logging(tx);
 	}

@@ -140,7 +140,7 @@ static bool read_word(struct lexer *lexer, struct sec_word *word, char *dst, siz
 	if (quote)
 		advance(lexer, 1);
 	*word = (struct sec_word){
-		.raw = lexer->text.ptr + lexer->at, .pos = lexer->pos, .quote = quote
+		.raw = slice_from(lexer->text, lexer->at), .pos = lexer->pos, .quote = quote
 	};
 	char *text = dst + *used;
 	size_t len = 0;
@@ -202,17 +202,18 @@ bool lexer_next(struct lexer *lexer, struct sec_line *out)
 struct err_pos sec_word_pos(const struct sec_word *word, size_t offset)
 {
 	struct err_pos pos = word->pos;
-	const char *p = word->raw;
+	size_t at = 0, join;
 	for (size_t seen = 0;; seen++) {
-		while (p[0] == '\\' && (p[1] == '\n' || (p[1] == '\r' && p[2] == '\n'))) {
-			p += p[1] == '\n' ? 2 : 3;
+		while ((join = join_length(word->raw, at)) > 0) {
+			at += join;
 			pos.line++;
 			pos.column = 1;
 		}
-		if (seen >= offset || seen >= word->text.len)
+		if (seen >= offset || seen >= word->text.len || at >= word->raw.len)
 			return pos;
-		size_t step = word->quote && p[0] == '\\' && p[1] == word->quote ? 2 : 1;
-		p += step;
-		pos.column += (unsigned)step;
+		bool escape = word->quote && word->raw.ptr[at] == '\\' && at + 1 < word->raw.len &&
+		              word->raw.ptr[at + 1] == word->quote;
+		at += escape ? 2 : 1;
+		pos.column += escape ? 2 : 1;
 	}
 }

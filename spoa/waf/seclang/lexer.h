@@ -16,7 +16,7 @@
 
 struct sec_word {
 	struct slice text;  /* without quotes, lines joined */
-	const char *raw;    /* where the text begins in the file */
+	struct slice raw;   /* the rest of the file, from where the text begins */
 	struct err_pos pos; /* of raw */
 	char quote;         /* 0, '"' or '\'' */
 };

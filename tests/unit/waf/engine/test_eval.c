@@ -384,6 +384,43 @@ static void a_service_excludes_rules(void **state)
 	err_list_release(&errors);
 }
 
+static void what_rules_cannot_see_is_refused_when_asked_for(void **state)
+{
+	static const struct {
+		const char *request;
+		bool uninspected;
+	} rows[] = {
+		{ POST("application/json", "7", "{\"a\":1}"), false },
+		{ POST("application/json", "4", "{\"a\""), true },
+		{ POST("text/xml", "3", "<a>"), true },
+		{ POST("application/x-www-form-urlencoded", "11", "a=1&b=2&c=3"), true },
+		{ POST("text/plain", "21", "123456789012345678901"), true },
+		{ GET("/?a=1&b=2"), false },
+		{ GET("/?a=1&b=2&c=3"), true },
+		{ "GET / HTTP/1.1\r\nHost: h\r\nCookie: a=1; b=2; c=3\r\n\r\n", true },
+	};
+	(void)state;
+	for (int reject = 0; reject < 2; reject++) {
+		struct waf_options options = {
+			.max_args = 2, .max_body_bytes = 20, .reject_uninspected = reject
+		};
+		struct waf_rules *rules = must_load(
+		    "SecRule XML:/* \"@rx never\" \"id:1\"\nSecRule ARGS \"@rx never\" \"id:2\"",
+		    &options);
+		struct waf_worker *worker = waf_worker_new();
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+			struct waf_verdict v;
+			waf_text_eval(worker, rules, NULL, rows[i].request, &v);
+			assert_int_equal(v.uninspected != NULL, rows[i].uninspected);
+			bool blocks = reject && rows[i].uninspected;
+			assert_int_equal(v.action, blocks ? WAF_BLOCK : WAF_PASS);
+			assert_int_equal(v.status, blocks ? 400 : 200);
+		}
+		waf_worker_free(worker);
+		waf_rules_unref(rules);
+	}
+}
+
 static void an_empty_budget_gives_the_configured_verdict(void **state)
 {
 	(void)state;
@@ -516,6 +553,7 @@ int main(void)
 		cmocka_unit_test(detection_only_says_what_would_have_been),
 		cmocka_unit_test(variables_may_be_set_from_outside),
 		cmocka_unit_test(a_service_excludes_rules),
+		cmocka_unit_test(what_rules_cannot_see_is_refused_when_asked_for),
 		cmocka_unit_test(an_empty_budget_gives_the_configured_verdict),
 		cmocka_unit_test(every_arena_limit_gives_a_verdict),
 		cmocka_unit_test(every_allocation_of_a_transaction_may_fail),
