@@ -64,6 +64,18 @@ bool agent_control_merge(struct slice next, struct slice previous, struct buf *o
 	return (text && !buf_failed(out)) || err_set(err, "no memory for agent.json");
 }
 
+/* The first line that says error, without its log lines before; else all of it. */
+static struct slice first_error(struct slice output)
+{
+	struct slice rest = output, line, mark = SLICE("error: ");
+	while (rest.len > 0) {
+		slice_cut(rest, '\n', &line, &rest);
+		if (slice_starts_with(line, mark))
+			return slice_from(line, mark.len);
+	}
+	return slice_trim(output);
+}
+
 bool agent_control_check(const struct settings *settings, const char *file, struct err *err)
 {
 	const char *argv[] = { settings->agent_binary, "--check", file, NULL };
@@ -73,7 +85,7 @@ bool agent_control_check(const struct settings *settings, const char *file, stru
 	bool ok = process_run(argv, CHECK_TIMEOUT_MS, &output, &code, err);
 	if (ok && code != 0)
 		ok = err_set(err, "the agent refuses its configuration: %.*s",
-		    SLICE_ARG(slice_sub(slice_trim(buf_slice(&output)), 0, 600)));
+		    SLICE_ARG(slice_sub(first_error(buf_slice(&output)), 0, 600)));
 	buf_release(&output);
 	return ok;
 }
