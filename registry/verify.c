@@ -179,6 +179,7 @@ bool verify_run(struct verification *v, struct gateway *gateway,
 	verify_shapes(v);
 	verify_services(v);
 	verify_records(v);
+	verify_throttle(v);
 	return !arena_failed(&v->arena) || err_set(err, "no memory for the results");
 }
 

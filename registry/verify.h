@@ -76,6 +76,7 @@ void verify_state(struct verification *v);
 void verify_shapes(struct verification *v);
 void verify_services(struct verification *v);
 void verify_records(struct verification *v);
+void verify_throttle(struct verification *v);
 
 /* Runs all groups. False with err set when there is no URL, or no memory. */
 bool verify_run(struct verification *v, struct gateway *gateway,
