@@ -19,6 +19,7 @@ struct cmd_options {
 	uint64_t interval_s, min_interval_s;
 	const char *metrics_file;
 	bool once;
+	bool dry_run;
 	struct verify_options verify;
 	const char *token_files[AUTHORIZER_COUNT];
 };
@@ -40,6 +41,8 @@ int cmd_show(int argc, char **argv);
 int cmd_register(int argc, char **argv);
 int cmd_deregister(int argc, char **argv);
 int cmd_set(int argc, char **argv);
+int cmd_import(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 
 /*
  * gateway_open() and gateway_load(), with errors and findings printed. False: the command ends with

@@ -36,6 +36,11 @@ static const struct cli_option DEREGISTERING[] = {
 	{ .name = NULL },
 };
 
+static const struct cli_option IMPORTING[] = {
+	{ "dry-run", 0, CLI_FLAG, &cmd_options.dry_run, NULL, "print the parameters only", 0, 0 },
+	{ .name = NULL },
+};
+
 static const struct cli_option WATCHING[] = {
 	{ "interval", 'i', CLI_UINT, &cmd_options.interval_s, "SECONDS", "between two polls, a fifth more or less; 10 without it", 1, 86400 },
 	{ "min-interval", 0, CLI_UINT, &cmd_options.min_interval_s, "SECONDS", "at least, from one apply to the next poll; 5 without it", 0, 3600 },
@@ -73,6 +78,8 @@ static const struct cli_command COMMANDS[] = {
 	{ "register", "SERVICE NAME=VALUE...", "write a new service's parameters", "Everything is validated before anything is written. With services_file the service is added to it.", NULL, cmd_register, 2, -1 },
 	{ "deregister", "SERVICE", "take a service out of services_file", NULL, DEREGISTERING, cmd_deregister, 1, 1 },
 	{ "set", "SERVICE NAME=VALUE...", "change parameters of a service; an empty value removes one", NULL, NULL, cmd_set, 2, -1 },
+	{ "import", "SERVICE FILE [NAME=VALUE]...", "register a service from an OpenAPI 3 document", "Takes url, route-prefix, version, methods and scopes from servers, paths and security, and any parameter from x-sallyport. What is given as NAME=VALUE wins.", IMPORTING, cmd_import, 2, -1 },
+	{ "export", "SERVICE", "print a service as an OpenAPI 3 document", NULL, NULL, cmd_export, 1, 1 },
 	{ "throttles", "", "show levels, refusals and top spenders of the running gateway", NULL, THROTTLES, cmd_throttles, 0, 0 },
 	{ "fields", "", "list every parameter and setting, as Markdown", NULL, JSON, cmd_fields, 0, 0 },
 	{ .name = NULL },
