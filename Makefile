@@ -109,7 +109,7 @@ run: deps
 
 # tests/run.sh builds what it needs, shows progress, writes TAP below build/results and a summary.
 test: deps
-	@./tests/run.sh lint unit fuzz-replay e2e
+	@./tests/run.sh lint unit fuzz-replay waf e2e
 unit: deps
 	@./tests/run.sh unit
 e2e: deps

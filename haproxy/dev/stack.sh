@@ -173,6 +173,7 @@ stack_settings() {
 	elif [ -d /usr/share/modsecurity-crs/rules ]; then
 		crs='["/etc/modsecurity/crs/crs-setup.conf", "/usr/share/modsecurity-crs/rules/*.conf"]'
 	fi
+	echo "SecRuleRemoveById 9100210 # Host_localhost_HEADER: this is how the development stack is reached" >"$STACK_DIR/waf-dev.conf"
 	jq -n --arg dir "$STACK_DIR" --arg root "$PWD" --arg bin "$STACK_BIN" --argjson crs "$crs" \
 		--arg gateway "$GATEWAY_PORT" --arg admin "$ADMIN_PORT" --arg issuer "https://localhost:$ISSUER_PORT" \
 		--arg metrics "$AGENT_METRICS_PORT" --arg audit "$AUDIT_PORT" '{
@@ -194,7 +195,8 @@ stack_settings() {
 			staff: {issuer: ($issuer + "/staff"), ca_file: ($dir + "/tls/ca.pem")},
 			customers: {issuer: ($issuer + "/customers"), ca_file: ($dir + "/tls/ca.pem")}
 		},
-		waf: {aws: [$root + "/haproxy/waf/aws/*.conf"], crs: $crs, cache_dir: ($dir + "/waf-cache"), default_ruleset: "aws+crs"}
+		waf: {aws: [$root + "/haproxy/waf/aws/*.conf", $dir + "/waf-dev.conf"],
+			crs: (if $crs == [] then [] else [$root + "/haproxy/waf/crs/*.conf"] + $crs end), cache_dir: ($dir + "/waf-cache"), default_ruleset: "aws+crs"}
 	}'" | ${STACK_SETTINGS:-.}" >"$STACK_DIR/gateway.json"
 }
 

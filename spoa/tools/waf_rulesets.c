@@ -48,14 +48,20 @@ static bool add_aws(struct rule_paths *out, struct arena *arena, struct err_list
 	return add(out, first_existing(paths, 3), "the aws rules are", errors);
 }
 
-static bool add_crs(struct rule_paths *out, struct err_list *errors)
+static bool add_crs(struct rule_paths *out, struct arena *arena, struct err_list *errors)
 {
+	const char *apis[] = {
+		in_source_tree(arena, "haproxy/waf/crs"),
+		"/usr/local/share/sallyport/waf/crs",
+		"/usr/share/sallyport/waf/crs",
+	};
 	static const char *const setups[] = {
 		"/etc/sallyport/crs-setup.conf",
 		"/etc/modsecurity/crs/crs-setup.conf",
 	};
 	static const char *const rules[] = { "/usr/share/modsecurity-crs/rules" };
-	return add(out, first_existing(setups, 2), "crs-setup.conf (package modsecurity-crs) is",
+	return add(out, first_existing(apis, 3), "what an API needs of crs is", errors) &&
+	       add(out, first_existing(setups, 2), "crs-setup.conf (package modsecurity-crs) is",
 	           errors) &&
 	       add(out, first_existing(rules, 1), "the crs rules (package modsecurity-crs) are",
 	           errors);
@@ -77,7 +83,7 @@ bool rulesets_paths(const char *ruleset, const struct cli_list *rules, struct ar
 	*out = (struct rule_paths){ arena_array(arena, const char *, PATHS_MAX + rules->count), 0 };
 	if (!out->items)
 		return err_list_add(errors, (struct err_pos){ 0 }, "out of memory");
-	bool good = (!aws || add_aws(out, arena, errors)) && (!crs || add_crs(out, errors));
+	bool good = (!aws || add_aws(out, arena, errors)) && (!crs || add_crs(out, arena, errors));
 	for (size_t i = 0; i < rules->count; i++)
 		out->items[out->count++] = rules->items[i];
 	return good;
