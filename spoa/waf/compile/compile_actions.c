@@ -396,7 +396,8 @@ bool compile_head_actions(struct compiler *compiler, struct draft *draft, struct
 	rule->info.severity = 8;
 	rule->status = 403;
 	rule->log = true;
-	rule->info.tags = arena_array(&compiler->rules->arena, struct slice, own->count);
+	size_t tags = own->count + (draft->defaults ? draft->defaults->count : 0);
+	rule->info.tags = arena_array(&compiler->rules->arena, struct slice, tags);
 	if (!rule->info.tags)
 		return false;
 	for (size_t i = 0; draft->defaults && i < draft->defaults->count; i++)

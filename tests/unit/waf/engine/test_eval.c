@@ -259,6 +259,9 @@ static void rules_and_targets_can_be_removed(void **state)
 {
 	static const struct row rows[] = {
 		{ TAGGED, GET("/?q=x"), "10 11", 200 },
+		{ "SecDefaultAction \"phase:2,log,pass,tag:a,tag:b,tag:c\"\nSecAction \"id:1\"\n"
+		  "SecAction \"id:2,tag:d\"",
+		    GET("/"), "1 2", 200 },
 		{ "SecRuleRemoveById 10" TAGGED, GET("/?q=x"), "11", 200 },
 		{ "SecRuleRemoveById 1-10 12" TAGGED, GET("/?q=x"), "11", 200 },
 		{ TAGGED "SecRuleRemoveByTag a/b", GET("/?q=x"), "11", 200 },
