@@ -11,6 +11,7 @@ declare -A PID=()
 finish() {
 	local code=$? name
 	trap - EXIT
+	stop_activator
 	for name in "${!PID[@]}"; do kill -9 "${PID[$name]}" 2>/dev/null; done
 	wait 2>/dev/null
 	if [ "$tap_bad" -ne 0 ] || [ "$code" -ne 0 ]; then
@@ -46,6 +47,13 @@ stop_agent() { # NAME SIGNAL
 	kill "-$2" "${PID[$1]}" && wait "${PID[$1]}" 2>/dev/null
 	unset "PID[$1]"
 }
+# It ends its agent too, so it must not be killed before it has.
+stop_activator() {
+	[ -n "${PID[activator]:-}" ] || return 0
+	kill -TERM "${PID[activator]}"
+	wait "${PID[activator]}" 2>/dev/null
+	unset 'PID[activator]'
+}
 # Holds the socket open over restarts of the agent, as systemd's socket units do.
 start_activator() { # NAME
 	python3 - "$DIR/$1.sock" "$DIR/$1.pid" "$BIN/sallyport-spoa" --config "$DIR/$1.json" 2>>"$DIR/$1.log" <<'PY' &
@@ -57,17 +65,20 @@ s.listen(4096)
 def end(*_):
     os.kill(pid, signal.SIGKILL)
     os._exit(0)
-signal.signal(signal.SIGTERM, end)
 while True:
+    # A SIGTERM that comes within fork() waits until its child is known.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     pid = os.fork()
     if pid == 0:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         if s.fileno() != 3:
             os.dup2(s.fileno(), 3)
         os.set_inheritable(3, True)
         os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
         os.execv(argv[0], argv)
     open(pidfile, "w").write(str(pid))
+    signal.signal(signal.SIGTERM, end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     os.waitpid(pid, 0)
 PY
 	PID[activator]=$!
@@ -272,4 +283,4 @@ kill_often() {
 }
 under_load "one agent stopped and killed behind a passed socket loses no request" 12 kill_often
 stop_haproxy
-kill "${PID[activator]}"
+stop_activator
