@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Targets: deps all run test unit e2e lint fuzz crs matrix bench install clean (make help)
+# Targets: deps all run test unit e2e lint fuzz crs matrix bench install deb clean (make help)
 
 V      ?= release
 B      := build/$(V)
@@ -141,13 +141,21 @@ install: all
 	done
 	if [ -d haproxy/waf ]; then cp -r haproxy/waf/. $(DESTDIR)$(PREFIX)/share/sallyport/waf; fi
 
+# Debian packages for the release this runs on, from a copy of the sources.
+deb:
+	rm -rf build/deb
+	mkdir -p build/deb/sallyport
+	tar -c --exclude=./build --exclude=./.git . | tar -x -C build/deb/sallyport
+	cd build/deb/sallyport && dpkg-buildpackage -b -us -uc
+	@ls build/deb/*.deb
+
 clean:
 	rm -rf build
 
 help:
 	@sed -n 's/^# Targets: //p' Makefile
 
-.PHONY: all deps run test unit e2e lint fuzz crs matrix bench bench-quick install clean help \
+.PHONY: all deps run test unit e2e lint fuzz crs matrix bench bench-quick install deb clean help \
 	unit-binaries fuzz-binaries test-tools
 .SECONDARY:
 Q ?= @
