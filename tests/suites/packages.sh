@@ -18,7 +18,7 @@ for suite in ${PACKAGES:-bookworm trixie}; do
 	debs=$here/debs
 	rm -rf "$here" && mkdir -p "$here/sallyport" "$debs/newer"
 	tar -c --exclude=./build --exclude=./.git . | tar -x -C "$here/sallyport"
-	builder=$(tests/support/root.sh make "$suite" $builders gcc libc6-dev make dpkg-dev fakeroot lintian) || { tap_fail "$suite: a root"; continue; }
+	builder=$(tests/support/root.sh make "$suite" $builders build-essential fakeroot lintian) || { tap_fail "$suite: a root"; continue; }
 	clean=$(tests/support/root.sh make "$suite") || { tap_fail "$suite: a clean root"; continue; }
 	export ROOT_BINDS="$here:/build" ROOT_ENV="DEB_BUILD_OPTIONS=parallel=$(nproc)"
 	echo "  $suite: build" >&2
