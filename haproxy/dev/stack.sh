@@ -173,7 +173,8 @@ stack_settings() {
 	elif [ -d /usr/share/modsecurity-crs/rules ]; then
 		crs='["/etc/modsecurity/crs/crs-setup.conf", "/usr/share/modsecurity-crs/rules/*.conf"]'
 	fi
-	echo "SecRuleRemoveById 9100210 # Host_localhost_HEADER: this is how the development stack is reached" >"$STACK_DIR/waf-dev.conf"
+	# Host_localhost_HEADER: this is how the development stack is reached.
+	echo "SecRuleRemoveById 9100210" >"$STACK_DIR/waf-dev.conf"
 	jq -n --arg dir "$STACK_DIR" --arg root "$PWD" --arg bin "$STACK_BIN" --argjson crs "$crs" \
 		--arg gateway "$GATEWAY_PORT" --arg admin "$ADMIN_PORT" --arg issuer "https://localhost:$ISSUER_PORT" \
 		--arg metrics "$AGENT_METRICS_PORT" --arg audit "$AUDIT_PORT" '{
