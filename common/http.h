@@ -28,7 +28,8 @@ struct http_request {
 	const char *unix_socket;      /* connect there instead; NULL: TCP */
 	bool https_only;
 	bool use_env_proxy;
-	bool http1_only; /* no HTTP/2, in which an early answer may be lost to the reset behind it */
+	bool
+	    http1_only; /* no HTTP/2, in which an early answer may be lost to the reset behind it */
 	unsigned connect_timeout_ms; /* 0: 2000 */
 	unsigned total_timeout_ms;   /* 0: 5000 */
 	size_t max_body_bytes;       /* 0: 256 KiB; headers: 64 KiB always */

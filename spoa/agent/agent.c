@@ -3,12 +3,12 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/systemd.h"
 #include "spoa/agent/admin.h"
 #include "spoa/agent/dispatch.h"
 #include "spoa/agent/listener.h"
 #include "spoa/agent/metrics.h"
 #include "spoa/agent/privileges.h"
-#include "common/systemd.h"
 #include "spoa/agent/worker.h"
 
 #include <assert.h>
