@@ -48,8 +48,8 @@ static bool load_table(
 	for (size_t i = 0; ok && i < tables; i++) {
 		struct buf answer;
 		buf_init(&answer, CLI_ANSWER_MAX_BYTES);
-		snprintf(command, sizeof(command), "show table %s%s%s", name,
-		    s->node_count ? "_" : "", s->node_count ? s->nodes[i].name : "");
+		snprintf(command, sizeof(command), "show table %s_%s", name,
+		    s->node_count ? s->nodes[i].name : NODE_ALONE);
 		ok = haproxy_cli(s->haproxy_stats, slice_of_cstr(command), &answer, err) &&
 		     throttle_table_add(out, buf_slice(&answer), err);
 		buf_release(&answer);

@@ -252,22 +252,27 @@ static void add_resolvers(struct scope *scope, const struct settings *s)
 
 static void add_nodes(struct scope *scope, const struct settings *s)
 {
-	struct template_scope *items = scopes_new(scope->arena, s->node_count);
+	static const struct cluster_node ALONE = { .name = NODE_ALONE, .is_self = true };
+	const struct cluster_node *nodes = s->node_count ? s->nodes : &ALONE;
+	size_t count = s->node_count ? s->node_count : 1;
+	struct template_scope *items = scopes_new(scope->arena, count);
 	const struct cluster_node *self = NULL;
-	for (size_t i = 0; items && i < s->node_count; i++) {
+	for (size_t i = 0; items && i < count; i++) {
 		struct scope item = scope_new(scope->arena, 5);
-		add_text(&item, "node_name", s->nodes[i].name);
-		add_text(&item, "node_address", s->nodes[i].address);
+		add_text(&item, "node_name", nodes[i].name);
+		add_text(&item, "node_address", nodes[i].address);
 		add_uint(&item, "index", i + 1);
-		add_flag(&item, "is_self", s->nodes[i].is_self);
+		add_flag(&item, "is_self", nodes[i].is_self);
 		items[i] = scope_end(&item);
-		if (s->nodes[i].is_self)
-			self = &s->nodes[i];
+		if (nodes[i].is_self)
+			self = &nodes[i];
 	}
-	add_list(scope, "nodes", items, s->node_count);
+	add_list(scope, "nodes", items, count);
 	add_flag(scope, "cluster", s->node_count > 0);
 	add_text(scope, "node", self ? self->name : NULL);
 	add_text(scope, "self_bind", self ? self->address : NULL);
+	add_text(
+	    scope, "peers_socket", arena_printf(scope->arena, "unix@%s/peers.sock", s->output_dir));
 	add_text(scope, "cluster_certificate", s->cluster_certificate);
 	add_text(scope, "cluster_ca_file", s->cluster_ca_file);
 }
@@ -277,13 +282,13 @@ struct bucket {
 	unsigned sc;      /* sc1 is the source address's */
 	unsigned key_len; /* a longer key is cut, and shares its bucket */
 	const char *table_size;
-	const char *condition; /* ACL of requests it counts; NULL: all */
+	const char *expire; /* of a row nobody asks for; then its bucket is full */
 };
 
 static const struct bucket BUCKETS[] = {
-	{ "route", 0, 48, "10k", NULL },
-	{ "client", 2, 192, "100k", "client_limited" },
-	{ "global", 3, 16, "1k", NULL },
+	{ "route", 0, 48, "10k", "24h" },
+	{ "client", 2, 192, "100k", "1h" },
+	{ "global", 3, 16, "1k", "24h" },
 };
 
 static void add_buckets(struct scope *scope, const struct settings *s, const struct wanted *wanted)
@@ -299,8 +304,7 @@ static void add_buckets(struct scope *scope, const struct settings *s, const str
 		add_uint(&item, "sc", BUCKETS[i].sc);
 		add_uint(&item, "key_len", BUCKETS[i].key_len);
 		add_text(&item, "table_size", BUCKETS[i].table_size);
-		add_flag(&item, "conditional", BUCKETS[i].condition != NULL);
-		add_text(&item, "condition", BUCKETS[i].condition);
+		add_text(&item, "expire", BUCKETS[i].expire);
 		items[count++] = scope_end(&item);
 	}
 	add_list(scope, "buckets", items, count);

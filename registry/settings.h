@@ -10,6 +10,9 @@ enum { SETTINGS_FILE_MAX_BYTES = 1 << 20, CLUSTER_NODES_MAX = 8, SERVICES_MAX = 
 enum { STORE_KIND_FILE, STORE_KIND_SSM };
 enum { TLS_MIN_12, TLS_MIN_13 };
 
+/* The name of a node without cluster.nodes: a cluster of one. */
+#define NODE_ALONE "local"
+
 struct cluster_node {
 	const char *name;
 	const char *address; /* host:port */

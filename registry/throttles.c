@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+enum { KEY_MAX_BYTES = 256 }; /* of a table's longest key, haproxy/gateway.cfg */
+
 void throttle_table_init(struct throttle_table *table)
 {
 	*table = (struct throttle_table){ 0 };
@@ -44,6 +46,32 @@ static uint64_t find_number(struct slice line, const char *name)
 	return number;
 }
 
+/* HAProxy puts a backslash before a space, an equals sign or a backslash in a key, and control
+ * bytes as \n, \xHH and so on, which stay as they are: nothing here is ever sent back. */
+static struct slice find_key(struct slice line, char *dst, size_t size)
+{
+	size_t at = slice_find(line, SLICE("key="));
+	size_t len = 0;
+	if (at == SIZE_MAX)
+		return SLICE("");
+	for (struct slice rest = slice_from(line, at + 4); rest.len > 0 && len < size;) {
+		if (rest.ptr[0] == ' ')
+			break;
+		if (rest.len > 1 && rest.ptr[0] == '\\' && strchr(" =\\", rest.ptr[1]))
+			rest = slice_from(rest, 1);
+		dst[len++] = rest.ptr[0];
+		rest = slice_from(rest, 1);
+	}
+	return (struct slice){ dst, len };
+}
+
+static void add_mark(struct throttle_row *row, uint64_t offset, uint64_t rate)
+{
+	if (rate > 0 && row->mark_count < CLUSTER_NODES_MAX)
+		row->marks[row->mark_count++] =
+		    (struct throttle_mark){ (uint32_t)offset, (uint32_t)rate };
+}
+
 static bool grow(struct throttle_table *table)
 {
 	if (table->count < table->cap)
@@ -75,33 +103,50 @@ static struct throttle_row *find_row(struct throttle_table *table, struct slice 
 bool throttle_table_add(struct throttle_table *table, struct slice text, struct err *err)
 {
 	struct slice rest = text, line;
+	char unescaped[KEY_MAX_BYTES];
 	while (rest.len > 0) {
 		slice_cut(rest, '\n', &line, &rest);
-		struct slice key = find_value(line, "key");
+		struct slice key = find_key(line, unescaped, sizeof(unescaped));
 		if (key.len == 0)
 			continue;
 		struct throttle_row *row = find_row(table, key);
 		if (!row)
 			return err_set(err, "no memory for the table");
-		uint64_t offset = find_number(line, "gpt0");
 		row->admitted += find_number(line, "gpc0");
 		row->refused += find_number(line, "gpc1");
 		row->requests += find_number(line, "http_req_rate");
 		row->unauthorized += find_number(line, "gpc0_rate");
-		row->offset = offset > row->offset ? offset : row->offset;
+		add_mark(row, find_number(line, "gpt0"), find_number(line, "gpt1"));
 	}
 	return true;
+}
+
+/* The level a mark gives, 0 for a full bucket and less below; 1 when it gives none that is
+ * possible. */
+static int64_t level_of(const struct throttle_row *row, const struct throttle_mark *mark,
+    uint64_t rate, uint64_t burst, int64_t unix_ms)
+{
+	uint64_t made = (uint64_t)unix_ms * mark->rate / 1000;
+	int64_t level = (int32_t)(uint32_t)(made - row->admitted - mark->offset);
+	return level > 0 || level + (int64_t)(2 * burst + rate) < 0 ? 1 : level;
 }
 
 uint64_t throttle_left(
     const struct throttle_row *row, uint64_t rate, uint64_t burst, int64_t unix_ms)
 {
-	uint64_t made = (uint64_t)unix_ms * rate / 1000;
-	int64_t level = (int32_t)(uint32_t)(made - row->admitted - row->offset);
-	if (level > 0 || row->offset == 0)
-		level = 0;
-	level += (int64_t)burst;
-	return level > 0 ? (uint64_t)level : 0;
+	int64_t lowest = 0, lowest_other = 0;
+	bool current = false;
+	for (size_t i = 0; i < row->mark_count; i++) {
+		const struct throttle_mark *mark = &row->marks[i];
+		int64_t level = level_of(row, mark, rate, burst, unix_ms);
+		current |= mark->rate == rate;
+		if (mark->rate == rate && level < lowest)
+			lowest = level;
+		if (mark->rate != rate && level < lowest_other)
+			lowest_other = level;
+	}
+	int64_t left = (current ? lowest : lowest_other) + (int64_t)burst;
+	return left > 0 ? (uint64_t)left : 0;
 }
 
 static int by_admitted(const void *a, const void *b)

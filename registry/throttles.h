@@ -5,12 +5,20 @@
 #include "common/arena.h"
 #include "common/err.h"
 #include "common/strmap.h"
+#include "registry/settings.h"
+
+/* What one node wrote when it saw the bucket full, or the rate changed. */
+struct throttle_mark {
+	uint32_t offset;
+	uint32_t rate; /* never 0 */
+};
 
 struct throttle_row {
 	const char *key;   /* service; service|client; address */
 	uint64_t admitted; /* let through */
 	uint64_t refused;
-	uint64_t offset;       /* gpt(0), the largest of all nodes */
+	struct throttle_mark marks[CLUSTER_NODES_MAX];
+	size_t mark_count;
 	uint64_t requests;     /* addresses: requests in the window */
 	uint64_t unauthorized; /* addresses: refused tokens in the window */
 };
