@@ -6,6 +6,7 @@
  */
 #include "audit/command.h"
 #include "audit/receiver.h"
+#include "audit/spool.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -17,7 +18,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SOCKET_FD = 3, PAUSE_MIN_MS = 50, PAUSE_MAX_MS = 5000, LONG_ENOUGH_S = 10 };
+enum {
+	SOCKET_FD = 3,
+	SPOOL_FD = 4,
+	FDS_FROM = 10,
+	PAUSE_MIN_MS = 50,
+	PAUSE_MAX_MS = 5000,
+	LONG_ENOUGH_S = 10
+};
 
 static const char *listen_on = "127.0.0.1:5140";
 static bool once;
@@ -29,16 +37,29 @@ static const struct cli_option options[] = {
 	{ 0 },
 };
 
-/* In the child: the socket as descriptor 3, and the words that say so (sd_listen_fds(3)). */
-static void become(int fd, char **command, const sigset_t *signals)
+/* What is held: the socket, and the memory in which lines wait. */
+struct held {
+	int socket, spool;
+};
+
+static bool hand_over(const struct held *held)
 {
 	char pid[16];
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	return dup2(held->socket, SOCKET_FD) == SOCKET_FD &&
+	       dup2(held->spool, SPOOL_FD) == SPOOL_FD && setenv("LISTEN_FDS", "2", 1) == 0 &&
+	       setenv("LISTEN_FDNAMES", "records:spool", 1) == 0 &&
+	       setenv("LISTEN_PID", pid, 1) == 0;
+}
+
+/* In the child: descriptors from 3 on, and the words that name them (sd_listen_fds_with_names(3)).
+ */
+static void become(const struct held *held, char **command, const sigset_t *signals)
+{
 	sigprocmask(SIG_SETMASK, signals, NULL);
 	/* It must not outlive the holder, whose end its supervisor sees. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	bool ok = fd == SOCKET_FD ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, SOCKET_FD) == SOCKET_FD;
-	if (ok && setenv("LISTEN_FDS", "1", 1) == 0 && setenv("LISTEN_PID", pid, 1) == 0)
+	if (hand_over(held))
 		execvp(command[0], command);
 	fprintf(stderr, "sallyport-audit: cannot run '%s': %s\n", command[0], strerror(errno));
 	_exit(127);
@@ -80,7 +101,7 @@ static int exit_code_of(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static int hold(int fd, char **command)
+static int hold(const struct held *held, char **command)
 {
 	sigset_t signals, before;
 	unsigned pause = PAUSE_MIN_MS;
@@ -93,7 +114,7 @@ static int hold(int fd, char **command)
 		time_t started = time(NULL);
 		pid_t child = fork();
 		if (child == 0)
-			become(fd, command, &before);
+			become(held, command, &before);
 		if (child < 0)
 			return log_error("cannot fork: %s", strerror(errno)), CLI_ERROR;
 		int status = wait_for(child, &signals, &stop);
@@ -114,12 +135,21 @@ static int run(int argc, char **argv)
 	struct err err = { 0 };
 	(void)argc; /* argv ends with NULL */
 	log_init("sallyport-audit hold", LOG_LEVEL_INFO);
-	int fd = receiver_bind(listen_on, &err);
-	if (fd < 0)
+	/* Out of the way of the numbers they get in the child. */
+	int socket = receiver_bind(listen_on, &err), memory = spool_memfd();
+	if (socket < 0)
 		return command_fail(&err);
-	int code = hold(fd, argv);
-	close(fd);
-	return code;
+	const struct held held = {
+		.socket = fcntl(socket, F_DUPFD_CLOEXEC, FDS_FROM),
+		.spool = memory < 0 ? -1 : fcntl(memory, F_DUPFD_CLOEXEC, FDS_FROM),
+	};
+	if (held.socket < 0 || held.spool < 0) {
+		err_set(&err, "cannot hold: %s", strerror(errno));
+		return command_fail(&err);
+	}
+	close(socket);
+	close(memory);
+	return hold(&held, argv);
 }
 
 const struct cli_command command_hold = {
@@ -127,8 +157,10 @@ const struct cli_command command_hold = {
 	.args = "-- COMMAND [ARGUMENT]...",
 	.summary = "hold the socket open over restarts of a command",
 	.details =
-	    "Binds the datagram socket and runs the command with it as descriptor 3, as systemd does. When the "
-	    "command ends it is started again; what HAProxy sends meanwhile waits in the socket:\n\n"
+	    "Binds the datagram socket and runs the command with it as descriptor 3, as systemd does, and with "
+	    "memory for what was received and is not yet on the disk. When the command ends it is started "
+	    "again; what HAProxy sends meanwhile waits in the socket, and what the command had received is "
+	    "not lost:\n\n"
 	    "    sallyport-audit hold -- sallyport-audit serve --log FOLDER\n\n"
 	    "SIGTERM and SIGINT are handed on and end both.",
 	.options = options,

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 
 static const char *listen_on = "127.0.0.1:5140", *status_on = "127.0.0.1:9105";
-static const char *when_full = "count", *immutable = "auto";
-static uint64_t commit_ms = 500, segment_mib = 256, queue_mib = 256, stop_s = 10;
+static const char *spool, *when_full = "count", *immutable = "auto";
+static uint64_t commit_ms = 500, segment_mib = 256, spool_mib = 128, stop_s = 10;
 static uint64_t retention_days = JOURNAL_RETENTION_DAYS;
 static bool always, short_retention;
 
@@ -22,7 +22,8 @@ static const struct cli_option options[] = {
 	{ "commit-ms", 0, CLI_UINT, &commit_ms, "MS", "records are safe on the disk after at most this (500)", 10, 1000 },
 	{ "always", 0, CLI_FLAG, &always, NULL, "sync each batch at once", 0, 0 },
 	{ "segment-mib", 0, CLI_UINT, &segment_mib, "MIB", "size at which a segment is closed (256)", 1, 65536 },
-	{ "queue-mib", 0, CLI_UINT, &queue_mib, "MIB", "records held in memory while the disk is slow or full (256)", 1, 65536 },
+	{ "spool", 0, CLI_STRING, &spool, "FILE", "keep these records in a file on a tmpfs, where they outlive a kill; 'hold' does it without", 0, 0 },
+	{ "spool-mib", 0, CLI_UINT, &spool_mib, "MIB", "records held in memory until they are on the disk (128)", 16, 65536 },
 	{ "when-full", 0, CLI_STRING, &when_full, "HOW", "count: lost records are counted and told in the log; refuse: /ready turns 503 before that (count)", 0, 0 },
 	{ "retention-days", 0, CLI_UINT, &retention_days, "DAYS", "segments older than this are removed (90)", 1, 36500 },
 	{ "allow-short-retention", 0, CLI_FLAG, &short_retention, NULL, "allow less than 90 days; recorded in the log", 0, 0 },
@@ -64,7 +65,8 @@ static int run(int argc, char **argv)
 		.listen = listen_on,
 		.status = strcmp(status_on, "none") == 0 ? NULL : status_on,
 		.commit_ms = always ? 0 : (unsigned)commit_ms,
-		.queue_bytes = queue_mib << 20,
+		.spool = spool,
+		.spool_bytes = spool_mib << 20,
 		.stop_ms = (unsigned)stop_s * 1000,
 	};
 	(void)argc;

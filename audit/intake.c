@@ -75,6 +75,16 @@ static bool take_invalid(
 	return ok;
 }
 
+/* HAProxy tells of itself on the same socket: "Proxy in stopped". No access record begins like
+ * that. */
+static bool take_notice(struct intake *intake, struct slice text, int64_t now_ms)
+{
+	struct event event;
+	event_begin(&event, "notice", now_ms);
+	event_bytes(&event, "text", text);
+	return event_append(&event, intake->journal, now_ms);
+}
+
 static void note_seq(struct intake *intake, const struct scan_object *object)
 {
 	const struct scan_member *seq = scan_find(object, SLICE("seq"));
@@ -90,12 +100,16 @@ static void note_seq(struct intake *intake, const struct scan_object *object)
 bool intake_line(struct intake *intake, struct slice line, int64_t now_ms)
 {
 	struct scan_object object;
-	struct slice message = syslog_message(line);
+	bool has_header;
+	struct slice message = syslog_message(line, &has_header);
 	const char *reason =
 	    message.len > RECORD_MAX_BYTES ? "too long" : scan_json_object(message, &object);
 	/* A line end within the object would be two lines in every export. */
 	if (!reason && slice_find_byte(message, '\n') != SIZE_MAX)
 		reason = "more than one line";
+	if (reason && has_header && ascii_is_alpha(message.len ? message.ptr[0] : '\0') &&
+	    message.len <= TEXT_MAX_BYTES)
+		return take_notice(intake, message, now_ms);
 	if (reason)
 		return take_invalid(intake, line, reason, now_ms);
 	const struct record record = { RECORD_ACCESS, message };

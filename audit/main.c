@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sallyport-audit: the log of every request, and the proof that it is whole. */
 #include "audit/command.h"
+#include "common/http.h"
+
+#include <stdio.h>
 
 int main(int argc, char **argv)
 {
@@ -11,12 +14,17 @@ int main(int argc, char **argv)
 		{ 0 },
 	};
 	const struct cli_command commands[] = { command_serve, command_hold, command_verify,
-		command_query, command_prove, command_check_proof, command_keygen, { 0 } };
+		command_query, command_prove, command_check_proof, command_anchor, command_ship,
+		command_rekey, command_keygen, { 0 } };
 	const struct cli_program program = {
 		.name = "sallyport-audit",
 		.summary = "receive, keep, verify and query the audit log",
 		.commands = commands,
 		.exit_codes = exit_codes,
 	};
+	if (!http_global_init()) {
+		fprintf(stderr, "sallyport-audit: cannot start libcurl\n");
+		return CLI_ERROR;
+	}
 	return cli_main(&program, argc, argv);
 }

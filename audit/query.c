@@ -89,7 +89,7 @@ static void look_at(
 	    scan_json_object(record->bytes, &object) != NULL)
 		return;
 	const struct query_hit hit = { head->segment, number, record->kind, record->bytes, &object,
-		time_of(&object, head->time_ms) };
+		time_of(&object, head->time_ms), head->time_ms };
 	if (!is_in_time(run->query, hit.time_ms) || !all_fit(run, &object))
 		return;
 	run->stats->hits++;

@@ -34,6 +34,7 @@ struct query_hit {
 	struct slice bytes;
 	const struct scan_object *object; /* its members */
 	int64_t time_ms;                  /* the record's own, else the block's */
+	int64_t block_ms; /* when it was written: never goes back, but for the clock */
 };
 
 /* False ends the query. */

@@ -10,27 +10,21 @@
 #include <unistd.h>
 
 enum {
-	MESSAGES = 64, /* read with one call */
-	MESSAGE_MAX_BYTES = 65536,
-	BATCH_BYTES = 1 << 20,
+	ROUNDS_MAX = 16, /* at once, before the loop looks at anything else */
 	LISTEN_FDS_START = 3,
 	LISTEN_FDS_MAX = 32,
-	STOP_BATCHES_MAX = 256,
+	STOP_ROUNDS_MAX = 4096,
 };
 
 #define RETRY_S 0.01 /* how often a paused receiver looks whether there is room */
 
 struct receiver {
 	struct ev_loop *loop;
-	struct queue *queue;
+	struct spool *spool;
 	ev_io readable;
 	ev_timer retry;
 	struct receiver_counters counters;
-	struct mmsghdr headers[MESSAGES];
-	struct iovec vectors[MESSAGES];
-	char control[MESSAGES][CMSG_SPACE(sizeof(uint32_t))];
 	uint32_t overflow; /* the kernel's counter, which wraps */
-	char memory[MESSAGES][MESSAGE_MAX_BYTES];
 };
 
 /* ---- Sockets. */
@@ -151,61 +145,23 @@ int receiver_socket(const char *address, struct err *err)
 
 /* ---- Reading. */
 
-static void prepare(struct receiver *receiver)
+/* True when there may be more to read. */
+static bool read_round(struct receiver *receiver)
 {
-	for (int i = 0; i < MESSAGES; i++) {
-		receiver->vectors[i] = (struct iovec){ receiver->memory[i], MESSAGE_MAX_BYTES };
-		receiver->headers[i].msg_hdr = (struct msghdr){
-			.msg_iov = &receiver->vectors[i],
-			.msg_iovlen = 1,
-			.msg_control = receiver->control[i],
-			.msg_controllen = sizeof(receiver->control[i]),
-		};
-	}
+	uint32_t overflow = receiver->overflow;
+	int n = spool_receive(
+	    receiver->spool, receiver->readable.fd, &overflow, &receiver->counters.bytes);
+	receiver->counters.drops += overflow - receiver->overflow;
+	receiver->counters.lines += (uint64_t)n;
+	receiver->overflow = overflow;
+	return n == SPOOL_ROUND;
 }
 
-static void note_overflow(struct receiver *receiver, struct msghdr *header)
+static void read_rounds(struct receiver *receiver, int max)
 {
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
-		uint32_t overflow;
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_RXQ_OVFL)
-			continue;
-		memcpy(&overflow, CMSG_DATA(c), sizeof(overflow));
-		receiver->counters.drops += overflow - receiver->overflow;
-		receiver->overflow = overflow;
-	}
-}
-
-/* Reads one round into the batch; the number of messages. */
-static int read_round(struct receiver *receiver, struct batch *batch)
-{
-	prepare(receiver);
-	int n = recvmmsg(receiver->readable.fd, receiver->headers, MESSAGES, MSG_DONTWAIT, NULL);
-	for (int i = 0; i < n; i++) {
-		struct slice line = slice_of(receiver->memory[i], receiver->headers[i].msg_len);
-		note_overflow(receiver, &receiver->headers[i].msg_hdr);
-		receiver->counters.lines++;
-		receiver->counters.bytes += line.len;
-		if (!batch_add(batch, line))
-			receiver->counters.drops++; /* no memory: told like what the kernel drops */
-	}
-	return n;
-}
-
-/* True when there is more to read. */
-static bool read_batch(struct receiver *receiver)
-{
-	struct batch *batch = batch_new();
-	int n = MESSAGES;
-	while (batch && n == MESSAGES && batch->lines.len < BATCH_BYTES)
-		n = read_round(receiver, batch);
-	if (!batch || batch->count == 0) {
-		batch_free(batch);
-		return false;
-	}
-	batch->drops = receiver->counters.drops;
-	queue_push(receiver->queue, batch);
-	return n == MESSAGES;
+	for (int i = 0; i < max; i++)
+		if (!read_round(receiver))
+			return;
 }
 
 static void pause_reading(struct receiver *receiver)
@@ -221,24 +177,23 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int events)
 	struct receiver *receiver = w->data;
 	(void)loop;
 	(void)events;
-	if (queue_is_full(receiver->queue))
+	read_rounds(receiver, ROUNDS_MAX);
+	if (spool_is_full(receiver->spool))
 		pause_reading(receiver);
-	else
-		read_batch(receiver);
 }
 
 static void on_retry(struct ev_loop *loop, ev_timer *w, int events)
 {
 	struct receiver *receiver = w->data;
 	(void)events;
-	if (queue_is_full(receiver->queue))
+	if (spool_is_full(receiver->spool))
 		return;
 	ev_timer_stop(loop, w);
 	ev_io_start(loop, &receiver->readable);
 	receiver->counters.paused = false;
 }
 
-struct receiver *receiver_new(struct ev_loop *loop, int fd, struct queue *queue)
+struct receiver *receiver_new(struct ev_loop *loop, int fd, struct spool *spool)
 {
 	struct receiver *receiver = calloc(1, sizeof(*receiver));
 	int bytes = 0;
@@ -248,7 +203,7 @@ struct receiver *receiver_new(struct ev_loop *loop, int fd, struct queue *queue)
 		return NULL;
 	}
 	receiver->loop = loop;
-	receiver->queue = queue;
+	receiver->spool = spool;
 	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &len) == 0)
 		receiver->counters.buffer_bytes = (uint64_t)bytes;
 	ev_io_init(&receiver->readable, on_readable, fd, EV_READ);
@@ -262,9 +217,7 @@ void receiver_stop(struct receiver *receiver)
 {
 	/* Senders that do not stop must not keep us: what is left waits in the socket, if that is
 	 * held. */
-	for (int i = 0; i < STOP_BATCHES_MAX && !queue_is_full(receiver->queue); i++)
-		if (!read_batch(receiver))
-			break;
+	read_rounds(receiver, STOP_ROUNDS_MAX);
 	ev_io_stop(receiver->loop, &receiver->readable);
 	ev_timer_stop(receiver->loop, &receiver->retry);
 }

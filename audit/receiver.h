@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * receiver: the datagram socket, on the event loop. It reads as long as the queue has room and
+ * receiver: the datagram socket, on the event loop. It reads as long as the spool has room and
  * copies; all else is done by the writing thread.
  */
-#include "audit/queue.h"
+#include "audit/spool.h"
 #include "common/err.h"
 
 #include <ev.h>
@@ -23,15 +23,15 @@ int receiver_socket(const char *address, struct err *err);
 int receiver_bind(const char *address, struct err *err);
 
 /* Takes the descriptor over. NULL: no memory. */
-struct receiver *receiver_new(struct ev_loop *loop, int fd, struct queue *queue);
-/* Reads what is in the socket, as far as the queue has room, and stops. */
+struct receiver *receiver_new(struct ev_loop *loop, int fd, struct spool *spool);
+/* Reads what is in the socket, as far as the spool has room, and stops. */
 void receiver_stop(struct receiver *receiver);
 void receiver_free(struct receiver *receiver);
 
 struct receiver_counters {
 	uint64_t lines, bytes;
 	uint64_t drops;        /* by the kernel, on this socket, since it was opened */
-	uint64_t pauses;       /* times the queue was full */
+	uint64_t pauses;       /* times the spool was full */
 	uint64_t buffer_bytes; /* of the socket, as granted */
 	bool paused;
 };

@@ -16,11 +16,12 @@ enum { STALL_TOLERATED_MS = 2000 };
 struct server {
 	const struct server_options *options;
 	struct ev_loop *loop;
-	struct queue queue;
+	struct spool *spool;
 	struct writer *writer;
 	struct receiver *receiver;
 	struct status_server *status;
 	ev_signal sigterm, sigint;
+	ev_timer tick;
 };
 
 static void on_signal(struct ev_loop *loop, ev_signal *w, int events)
@@ -45,7 +46,7 @@ enum value {
 	V_DROPS,
 	V_PAUSES,
 	V_BUFFER,
-	V_QUEUE,
+	V_SPOOL,
 	V_COMMITTED,
 	V_COMMITS,
 	V_COMMIT_US,
@@ -72,9 +73,9 @@ static const struct {
 	[V_LATE]          = { "late_records_total", "counter", "records that came after their hole was told" },
 	[V_DUPLICATES]    = { "duplicate_records_total", "counter", "records whose number had come before" },
 	[V_DROPS]         = { "socket_drops_total", "counter", "datagrams the kernel dropped on the socket" },
-	[V_PAUSES]        = { "receiver_pauses_total", "counter", "times the queue was full" },
+	[V_PAUSES]        = { "receiver_pauses_total", "counter", "times the spool was full" },
 	[V_BUFFER]        = { "socket_buffer_bytes", "gauge", "receive buffer of the socket" },
-	[V_QUEUE]         = { "queue_bytes", "gauge", "records waiting in memory" },
+	[V_SPOOL]         = { "spool_bytes", "gauge", "records waiting in memory" },
 	[V_COMMITTED]     = { "committed_record", "gauge", "number of the last record that is safe" },
 	[V_COMMITS]       = { "commits_total", "counter", "commits: checkpoint and sync" },
 	[V_COMMIT_US]     = { "commit_microseconds", "gauge", "duration of the last commit" },
@@ -111,7 +112,7 @@ static void collect(struct server *server, uint64_t values[VALUES])
 	values[V_DROPS] = receiver.drops;
 	values[V_PAUSES] = receiver.pauses;
 	values[V_BUFFER] = receiver.buffer_bytes;
-	values[V_QUEUE] = queue_bytes(&server->queue);
+	values[V_SPOOL] = spool_bytes(server->spool);
 	values[V_COMMITTED] = writer.committed_record;
 	values[V_COMMITS] = writer.commits;
 	values[V_COMMIT_US] = writer.commit_us;
@@ -136,14 +137,14 @@ static void render_metrics(struct server *server, struct buf *body)
 		    metrics[i].name, values[i]);
 }
 
-/* Half a queue is time enough for HAProxy to notice before records are lost. */
+/* Half a spool is time enough for HAProxy to notice before records are lost. */
 static int render_ready(struct server *server, struct buf *body)
 {
 	struct writer_state writer;
 	writer_state(server->writer, &writer);
-	bool full = queue_bytes(&server->queue) > server->options->queue_bytes / 2;
+	bool full = spool_bytes(server->spool) > server->options->spool_bytes / 2;
 	bool stalled = writer.stalled_ms > STALL_TOLERATED_MS;
-	const char *why = full ? "the queue is half full" : "the disk takes nothing";
+	const char *why = full ? "the spool is half full" : "the disk takes nothing";
 	if (!full && !stalled) {
 		buf_append_cstr(body, "ready\n");
 		return 200;
@@ -169,6 +170,17 @@ static int on_status(void *context, struct slice path, struct buf *body)
 
 /* ---- Start and end. */
 
+/* The receiver counts, the writer tells. */
+static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
+{
+	struct server *server = w->data;
+	struct receiver_counters counters;
+	(void)loop;
+	(void)events;
+	receiver_counters(server->receiver, &counters);
+	writer_note_drops(server->writer, counters.drops);
+}
+
 static void watch_signals(struct server *server)
 {
 	ev_signal_init(&server->sigterm, on_signal, SIGTERM);
@@ -185,7 +197,7 @@ static struct writer *start_writer(struct server *server, struct journal *journa
 		.journal = journal,
 		.keyring = options->journal.keyring,
 		.folder = options->journal.folder,
-		.queue = &server->queue,
+		.spool = server->spool,
 		.commit_ms = options->commit_ms,
 		.stop_ms = options->stop_ms,
 		.retention_days = options->journal.retention_days,
@@ -202,9 +214,15 @@ static struct writer *start_writer(struct server *server, struct journal *journa
 static bool start(struct server *server, struct err *err)
 {
 	const struct server_options *options = server->options;
-	int fd = receiver_socket(options->listen, err);
+	bool survives;
+	server->spool = spool_open(options->spool, options->spool_bytes, &survives, err);
+	int fd = server->spool ? receiver_socket(options->listen, err) : -1;
 	if (fd < 0)
 		return false;
+	if (!survives)
+		log_warning(
+		    "without 'hold' or --spool, what was received and is not yet on the disk is lost "
+		    "when this process is killed");
 	struct journal *journal = journal_open(&options->journal, clock_unix_ms(), err);
 	if (journal)
 		server->writer = start_writer(server, journal);
@@ -212,9 +230,12 @@ static bool start(struct server *server, struct err *err)
 		close(fd);
 		return err_set(err, "no memory to start");
 	}
-	server->receiver = receiver_new(server->loop, fd, &server->queue);
+	server->receiver = receiver_new(server->loop, fd, server->spool);
 	if (!server->receiver)
 		return err_set(err, "no memory to start");
+	ev_timer_init(&server->tick, on_tick, 1., 1.);
+	server->tick.data = server;
+	ev_timer_start(server->loop, &server->tick);
 	if (!options->status)
 		return true;
 	server->status = status_server_new(server->loop, options->status, on_status, server, err);
@@ -244,7 +265,7 @@ bool server_run(const struct server_options *options, struct err *err)
 	server.loop = ev_default_loop(EVFLAG_AUTO);
 	if (!server.loop)
 		return err_set(err, "no event loop");
-	queue_init(&server.queue, options->queue_bytes);
+	signal(SIGPIPE, SIG_IGN); /* KMS hanging up must not end us */
 	watch_signals(&server);
 	bool started = start(&server, err), safe = true;
 	if (started) {
@@ -257,7 +278,7 @@ bool server_run(const struct server_options *options, struct err *err)
 	if (server.writer)
 		safe = writer_stop(server.writer);
 	receiver_free(server.receiver);
-	queue_release(&server.queue);
+	spool_free(server.spool);
 	if (!safe)
 		err_set(err, "records were lost at the end");
 	return started && safe;

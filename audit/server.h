@@ -15,7 +15,8 @@ struct server_options {
 	const char *listen; /* datagrams: HOST:PORT or a path */
 	const char *status; /* HOST:PORT for /metrics, /healthz, /ready; NULL: none */
 	unsigned commit_ms; /* 0: each batch is synced at once */
-	size_t queue_bytes; /* of records that wait in memory */
+	const char *spool;  /* a file on a tmpfs; NULL: inherited, or private memory */
+	size_t spool_bytes; /* of records that wait for the disk */
 	enum server_when_full when_full;
 	unsigned stop_ms;
 };

@@ -13,6 +13,7 @@
 enum {
 	TICK_MS = 1000,
 	RETRY_MS = 100,
+	LINES_AT_ONCE = 4096,
 	COMMIT_BYTES = 8 << 20, /* pending records are kept in memory until they are safe */
 	EXPIRE_EVERY_MS = 60 * 1000,
 	/* After a jump of the clock nothing is removed for a while: a wrong clock must not empty
@@ -38,6 +39,7 @@ struct writer {
 	uint64_t stalled_since_ms; /* 0: not */
 	uint64_t complained_ms;
 	uint64_t drops_told;
+	atomic_uint_fast64_t drops;
 
 	pthread_mutex_t mutex; /* guards `state` */
 	struct writer_state state;
@@ -152,6 +154,7 @@ static void commit(struct writer *w)
 		return;
 	if (w->stalled_since_ms)
 		note_recovery(w);
+	spool_release(w->options.spool);
 	publish(w, has_work ? clock_monotonic_us() - began_us + 1 : 0);
 	w->next_commit_ms = clock_monotonic_ms() + w->options.commit_ms;
 }
@@ -174,10 +177,16 @@ static void check_clock(struct writer *w)
 	event_append(&event, w->options.journal, now_ms);
 }
 
-static void tell_drops(struct writer *w, uint64_t drops)
+void writer_note_drops(struct writer *writer, uint64_t drops)
+{
+	atomic_store(&writer->drops, drops);
+}
+
+static void tell_drops(struct writer *w)
 {
 	struct event event;
 	int64_t now_ms = clock_unix_ms();
+	uint64_t drops = atomic_load(&w->drops);
 	if (drops <= w->drops_told)
 		return;
 	log_error("%llu records were dropped before they could be read",
@@ -214,33 +223,46 @@ static void tick(struct writer *w)
 		return;
 	w->next_tick_ms = now + TICK_MS;
 	check_clock(w);
+	tell_drops(w);
 	if (!intake_tick(w->intake, clock_unix_ms()))
 		log_error("no memory to tell of missing records");
 }
 
 /* ---- The thread. */
 
-/* A record for which there is no memory waits until there is. */
+/*
+ * A record for which there is no memory waits until there is. Its number goes into the spool before
+ * it is written: after a kill it is looked for there.
+ */
 static void take_line(struct writer *w, struct slice line)
 {
-	while (!w->has_given_up && !intake_line(w->intake, line, clock_unix_ms())) {
+	for (;;) {
+		struct journal_status status;
+		journal_status(w->options.journal, &status);
+		spool_number(w->options.spool, status.next_record);
+		if (intake_line(w->intake, line, clock_unix_ms()))
+			return;
 		commit(w);
+		if (w->has_given_up)
+			break;
 		pause_ms(RETRY_MS);
 	}
-	w->lost += w->has_given_up;
+	w->lost++;
 }
 
-static void take_batch(struct writer *w, struct batch *batch)
+/* As many as are there, but not for so long that the clock is not looked at. */
+static void take_lines(struct writer *w)
 {
-	struct slice lines = buf_slice(&batch->lines), line;
-	while (batch_next(&lines, &line)) {
+	struct slice line;
+	for (int i = 0; i < LINES_AT_ONCE && spool_next(w->options.spool, &line); i++) {
+		if (w->has_given_up) {
+			w->lost++;
+			continue;
+		}
 		take_line(w, line);
 		if (journal_pending_bytes(w->options.journal) >= COMMIT_BYTES)
 			commit(w);
 	}
-	if (!w->has_given_up)
-		tell_drops(w, batch->drops);
-	batch_free(batch);
 }
 
 static bool is_due(const struct writer *w)
@@ -282,9 +304,8 @@ static void *run(void *arg)
 	struct writer *w = arg;
 	bool closed = false;
 	while (!closed) {
-		struct batch *batch = queue_pop(w->options.queue, wait_ms(w), &closed);
-		if (batch)
-			take_batch(w, batch);
+		if (spool_wait(w->options.spool, wait_ms(w), &closed))
+			take_lines(w);
 		tick(w);
 		if (!w->has_given_up && is_due(w))
 			commit(w);
@@ -343,6 +364,18 @@ static void replay(struct writer *w)
 	view_map_release(&map);
 }
 
+/* What the process before us had read and not made safe: it is in the log, or it comes now. */
+static void recover(struct writer *w)
+{
+	struct journal_status status;
+	journal_status(w->options.journal, &status);
+	uint64_t lines =
+	    spool_recover(w->options.spool, journal_log_id(w->options.journal), status.next_record);
+	if (lines)
+		log_info("%llu records that were received before the restart are written now",
+		    (unsigned long long)lines);
+}
+
 static void tell_recovery(struct writer *w, int64_t now_ms)
 {
 	const struct journal_recovery *recovery = journal_recovery(w->options.journal);
@@ -391,6 +424,7 @@ struct writer *writer_start(const struct writer_options *options)
 	pthread_mutex_init(&w->mutex, NULL);
 	w->clock_offset_ms = clock_offset();
 	w->next_tick_ms = clock_monotonic_ms() + TICK_MS;
+	recover(w);
 	replay(w);
 	tell_start(w);
 	publish(w, 0);
@@ -405,7 +439,7 @@ struct writer *writer_start(const struct writer_options *options)
 bool writer_stop(struct writer *writer)
 {
 	atomic_store(&writer->give_up_ms, clock_monotonic_ms() + writer->options.stop_ms + 1);
-	queue_close(writer->options.queue);
+	spool_close(writer->options.spool);
 	pthread_join(writer->thread, NULL);
 	bool ok = !writer->has_given_up;
 	intake_free(writer->intake);

@@ -2,10 +2,10 @@
 #pragma once
 /*
  * writer: the thread that turns lines into safe records. When the disk does not take them it keeps
- * trying, holds what it has, and lets the queue fill.
+ * trying, holds what it has, and lets the spool fill.
  */
 #include "audit/intake.h"
-#include "audit/queue.h"
+#include "audit/spool.h"
 
 enum { WRITER_COMMIT_MS = 500 };
 
@@ -13,7 +13,7 @@ struct writer_options {
 	struct journal *journal; /* taken over */
 	struct keyring *keyring;
 	const char *folder;
-	struct queue *queue; /* closed by writer_stop() */
+	struct spool *spool; /* recovered here, closed by writer_stop() */
 	unsigned commit_ms;  /* records are safe after at most this; 0: each batch at once */
 	unsigned stop_ms;    /* how long to try when the disk does not take the last records */
 	uint64_t retention_days;
@@ -23,7 +23,7 @@ struct writer;
 
 /* Starts the thread. NULL: no memory or no thread; the journal is closed. */
 struct writer *writer_start(const struct writer_options *options);
-/* Waits for the end, which queue_close() brings about. False: records were lost, which was logged.
+/* Waits for the end, which spool_close() brings about. False: records were lost, which was logged.
  */
 bool writer_stop(struct writer *writer);
 
@@ -40,4 +40,6 @@ struct writer_state {
 };
 
 void writer_state(struct writer *writer, struct writer_state *state);
+/* What the receiver's socket dropped so far, to be told in the log. */
+void writer_note_drops(struct writer *writer, uint64_t drops);
 const struct intake_counters *writer_counters(const struct writer *writer);
