@@ -285,7 +285,8 @@ bool openapi_import(
 	if (begin.len && begin.ptr[0] != '{')
 		return err_set(err, "%s: only JSON is read; convert YAML first", name);
 	json_t *root = json_read_text(text, name, err);
-	bool ok = root && run(&import, root);
+	/* A URL that could not be kept for want of memory looks like none. */
+	bool ok = root && run(&import, root) && !arena_failed(&out->arena);
 	json_decref(root);
 	return ok || err_set(err, "%s: no memory", name);
 }

@@ -5,6 +5,7 @@
 #include "aws/ssm.h"
 
 #include "common/clock.h"
+#include "tests/support/fail_alloc.h"
 #include "tests/support/fake_http.h"
 
 #include <setjmp.h>
@@ -406,6 +407,46 @@ static void a_data_key_of_another_length_is_refused(void **state)
 	buf_release(&script.authorizations);
 }
 
+/* ---- memory ---- */
+
+static bool list_once(const struct fake_http *peer)
+{
+	struct aws_client_options options = {
+		.service = "ssm", .endpoint_url = fake_http_url(peer), .max_attempts = 1
+	};
+	struct buf got;
+	buf_init(&got, 0);
+	struct aws_client *client = aws_client_new(&options, &err);
+	bool ok = client && ssm_get_by_path(client, "/p", add_name, &got, NULL, &err) &&
+	          !buf_failed(&got);
+	aws_client_free(client);
+	buf_release(&got);
+	return ok;
+}
+
+static void every_failed_allocation_is_an_error(void **state)
+{
+	(void)state;
+	struct script script = { .count = 1,
+		.replies = { { .status = 200, .body = PAGE(ITEM("/p/a"), "") } } };
+	buf_reserve(&script.authorizations, 1 << 20);
+	struct fake_http *peer = fake_http_start(play, &script);
+	long n = 0;
+	bool ok;
+	fail_alloc_hook_jansson();
+	do {
+		err_clear(&err);
+		fail_alloc_at(++n);
+		ok = list_once(peer);
+		assert_true(ok == !err_is_set(&err) || fail_alloc_happened());
+	} while (fail_alloc_happened());
+	fail_alloc_off();
+	assert_true(ok);
+	assert_true(n > 10);
+	fake_http_stop(peer);
+	buf_release(&script.authorizations);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
 
 int main(void)
@@ -430,6 +471,7 @@ int main(void)
 		TEST(dropped_events_are_reported),
 		TEST(batches_beyond_the_limits_are_not_sent),
 		TEST(a_data_key_of_another_length_is_refused),
+		TEST(every_failed_allocation_is_an_error),
 	};
 	if (!http_global_init())
 		return 1;

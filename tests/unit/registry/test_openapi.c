@@ -2,6 +2,7 @@
 #include "registry/openapi.h"
 
 #include "common/json_read.h"
+#include "tests/support/fail_alloc.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -200,6 +201,27 @@ static void what_is_exported_is_imported_the_same(void **state)
 	buf_release(&text);
 }
 
+static void every_failed_allocation_is_an_error(void **state)
+{
+	(void)state;
+	static const char text[] = DOCUMENT(SERVER("https://a.example/v1")
+	        PATHS(GET("/a/{id}")) ",\"x-sallyport\":{\"scopes\":[\"x\"],\"throttle-rate\":5}");
+	long n = 0;
+	bool ok;
+	fail_alloc_hook_jansson();
+	do {
+		struct openapi_fields fields;
+		err_clear(&err);
+		fail_alloc_at(++n);
+		ok = openapi_import(slice_of_cstr(text), "a.json", &fields, &err);
+		assert_int_equal(ok, !err_is_set(&err));
+		assert_int_equal(ok, !fail_alloc_happened());
+		openapi_fields_release(&fields);
+	} while (fail_alloc_happened());
+	fail_alloc_off();
+	assert_true(ok);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +234,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_is_said),
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(what_is_exported_is_imported_the_same),
+		cmocka_unit_test(every_failed_allocation_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
