@@ -91,6 +91,7 @@ static const struct row rows[] = {
 	ROW("normalisePathWin", "a\\b", "a/b"),
 
 	ROW("length", "", "0"),
+	ROW("length", "1", "1"),
 	ROW("length", "abcdefghijkl", "12"),
 	ROW("base64Decode", "QUJD", "ABC"),
 	ROW("base64Decode", "QUI=", "AB"),
