@@ -9,8 +9,8 @@ enum { TOKEN_MAX = 16384, DETAIL_BYTES = 200 };
 
 /* ---- results ---- */
 
-static void add(struct verification *v, enum verify_outcome outcome, const char *detail,
-    const char *fmt, va_list args)
+static void __attribute__((format(printf, 4, 0))) add(struct verification *v,
+    enum verify_outcome outcome, const char *detail, const char *fmt, va_list args)
 {
 	if (v->count == v->cap) {
 		size_t cap = v->cap ? 2 * v->cap : 64;
