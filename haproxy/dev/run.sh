@@ -12,7 +12,8 @@ STACK_BIN=$PWD/build/release
 
 end() {
 	trap - EXIT INT TERM
-	[ -z "${TAIL_PID:-}" ] || kill "$TAIL_PID" 2>/dev/null
+	# shellcheck disable=SC2046
+	[ -z "${TAIL_PID:-}" ] || kill "$TAIL_PID" $(pgrep -P "$TAIL_PID") 2>/dev/null
 	echo
 	stack_say "stopping"
 	stack_stop
@@ -21,11 +22,25 @@ end() {
 trap 'end 0' INT TERM
 trap 'end $?' EXIT
 
-# One line per request in the manner of an access log; other programs' lines as they are.
+# One readable line per request, the programs' own lines as they are.
 show_logs() {
-	tail -q -n 0 -F "$STACK_DIR"/logs/{agent,haproxy,issuer,registry,audit}.log 2>/dev/null | while IFS= read -r line; do
-		echo "$line"
-	done
+	tail -q -n 0 -F "$STACK_DIR"/logs/access.log 2>/dev/null | jq --unbuffered -Rr 'fromjson? | "\(.time) \(.status) \(.method) \(.path) \(.service) sub=\(.sub) auth=\(.auth) waf=\(.waf)" +
+		(if .rules != "" then " rules=\(.rules)" else "" end) + (if .throttle != "" then " throttle=\(.throttle)" else "" end) + " agent=\(.agent_us)us total=\(.total_ms)ms"' &
+	tail -q -n 0 -F "$STACK_DIR"/logs/{agent,haproxy,issuer,registry}.log 2>/dev/null
+}
+
+# build/dev/token POOL [options of sallyport-jwt mint]: a token of the development issuer.
+write_token_script() {
+	cat >"$STACK_DIR/token" <<-EOF
+		#!/usr/bin/env bash
+		# Prints a token of the development issuer: token staff|customers [options of sallyport-jwt mint]
+		pool=\$1 client=back-office scope="accounts/read accounts/write"
+		shift
+		[ "\$pool" = staff ] || { client=mobile; scope="payments/read payments/write"; }
+		exec $STACK_BIN/sallyport-jwt mint --key $STACK_DIR/issuer/\$pool.pem --issuer https://localhost:$ISSUER_PORT/\$pool \\
+			--sub \$pool-user-1 --client-id "\$client" --scope "\$scope" "\$@"
+	EOF
+	chmod +x "$STACK_DIR/token"
 }
 
 echo "Starting the gateway; state and logs are in $STACK_DIR"
@@ -33,28 +48,28 @@ mkdir -p "$STACK_DIR/logs"
 : >"$STACK_DIR/logs/haproxy.log"
 stack_start || end 1
 
-ca=$STACK_DIR/tls/ca.pem
+write_token_script
+here=${STACK_DIR#"$PWD/"}
 base=https://localhost:$GATEWAY_PORT
-jwt="$STACK_BIN/sallyport-jwt mint --key $STACK_DIR/issuer"
-issuer=https://localhost:$ISSUER_PORT
 cat <<EOF
 
 The gateway answers on $base. In another terminal, in this folder:
 
-  export CURL_CA_BUNDLE=$ca
-  STAFF=\$($jwt/staff.pem --issuer $issuer/staff --sub alice --client-id back-office --scope "accounts/read")
-  CUSTOMER=\$($jwt/customers.pem --issuer $issuer/customers --sub bob --client-id mobile --scope "payments/read")
+  export CURL_CA_BUNDLE=$here/tls/ca.pem
+  staff() { echo "Authorization: Bearer \$($here/token staff "\$@")"; }
+  customer() { echo "Authorization: Bearer \$($here/token customers "\$@")"; }
 
-  curl -i -H "Authorization: Bearer \$STAFF" $base/v1/accounts/42            # 200, from accounts-v1
-  curl -i -H "Authorization: Bearer \$STAFF" $base/v2/accounts/42            # 200, from accounts-v2
-  curl -i -H "Authorization: Bearer \$CUSTOMER" $base/v1/payments            # 200, from payments-v1
-  curl -i $base/v1/accounts/42                                              # 401, no token
-  curl -i -H "Authorization: Bearer \$CUSTOMER" $base/v1/accounts/42         # 401, token of the wrong pool
-  curl -i -H "Authorization: Bearer \$($jwt/staff.pem --issuer $issuer/staff --sub alice --client-id back-office --lifetime -60)" $base/v1/accounts/42   # 401, expired
-  curl -i -H "Authorization: Bearer \$($jwt/customers.pem --issuer $issuer/customers --sub bob --client-id mobile --scope other)" $base/v1/payments   # 403, scope missing
-  curl -i -H "Authorization: Bearer \$STAFF" "$base/v1/accounts?id=1%27%20or%201=1--"   # 403, SQL injection
-  curl -i -H "Authorization: Bearer \$STAFF" $base/v1/unknown                # 404
+  curl -i -H "\$(staff)" $base/v1/accounts/42                  # 200 from accounts-v1
+  curl -i -H "\$(staff)" $base/v2/accounts/42                  # 200 from accounts-v2
+  curl -i -H "\$(customer)" $base/v1/payments                  # 200 from payments-v1
+  curl -i $base/v1/accounts/42                                 # 401 no token
+  curl -i -H "\$(customer)" $base/v1/accounts/42               # 401 token of the wrong pool
+  curl -i -H "\$(staff --lifetime -60)" $base/v1/accounts/42   # 401 expired
+  curl -i -H "\$(customer --scope other)" $base/v1/payments    # 403 scope missing
+  curl -i -H "\$(staff)" "$base/v1/accounts?id=1%27%20or%201=1--"   # 403 SQL injection
+  curl -i -H "\$(staff)" $base/v1/unknown                      # 404 unknown route
 
+Parameters: $here/parameters.json, applied by: $STACK_BIN/sallyport-registry -c $here/gateway.json apply
 Metrics: http://127.0.0.1:$ADMIN_PORT/metrics and /agent/metrics. Ctrl-C ends everything.
 
 EOF
