@@ -8,6 +8,7 @@ STACK_DIR=${SALLYPORT_DEV_DIR:-$PWD/build/dev}
 STACK_BIN=$PWD/build/release
 : "${GATEWAY_PORT:=8443}" "${ADMIN_PORT:=8405}" "${ISSUER_PORT:=9443}" "${AGENT_METRICS_PORT:=9702}" "${AUDIT_PORT:=5140}"
 : "${ACCOUNTS1_PORT:=9101}" "${ACCOUNTS2_PORT:=9102}" "${PAYMENTS_PORT:=9103}"
+STACK_AUDIT=1
 . haproxy/dev/stack.sh
 
 end() {
@@ -24,9 +25,9 @@ trap 'end $?' EXIT
 
 # One readable line per request, the programs' own lines as they are.
 show_logs() {
-	tail -q -n 0 -F "$STACK_DIR"/logs/access.log 2>/dev/null | jq --unbuffered -Rr 'fromjson? | "\(.time) \(.status) \(.method) \(.path) \(.service) sub=\(.sub) auth=\(.auth) waf=\(.waf)" +
+	"$STACK_BIN/sallyport-audit" query --log "$STACK_DIR/audit" --key "$STACK_DIR/audit-keys/wrapping.key" --follow --from 0m 2>/dev/null | jq --unbuffered -Rr 'fromjson? | "\(.time) \(.status) \(.method) \(.path) \(.service) sub=\(.sub) auth=\(.auth) waf=\(.waf)" +
 		(if .rules != "" then " rules=\(.rules)" else "" end) + (if .throttle != "" then " throttle=\(.throttle)" else "" end) + " agent=\(.agent_us)us total=\(.total_ms)ms"' &
-	tail -q -n 0 -F "$STACK_DIR"/logs/{agent,haproxy,issuer,registry}.log 2>/dev/null
+	tail -q -n 0 -F "$STACK_DIR"/logs/{agent,haproxy,issuer,registry,audit}.log 2>/dev/null
 }
 
 # build/dev/token POOL [options of sallyport-jwt mint]: a token of the development issuer.
@@ -68,6 +69,9 @@ The gateway answers on $base. In another terminal, in this folder:
   curl -i -H "\$(customer --scope other)" $base/v1/payments    # 403 scope missing
   curl -i -H "\$(staff)" "$base/v1/accounts?id=1%27%20or%201=1--"   # 403 SQL injection
   curl -i -H "\$(staff)" $base/v1/unknown                      # 404 unknown route
+
+  $STACK_BIN/sallyport-audit query --log $here/audit --key $here/audit-keys/wrapping.key --format table --limit 20
+  $STACK_BIN/sallyport-audit verify --log $here/audit --public-key $here/audit-keys/public.pem
 
 Parameters: $here/parameters.json, applied by: $STACK_BIN/sallyport-registry -c $here/gateway.json apply
 Metrics: http://127.0.0.1:$ADMIN_PORT/metrics and /agent/metrics. Ctrl-C ends everything.

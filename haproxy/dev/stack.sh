@@ -243,10 +243,26 @@ stack_haproxy() {
 	stack_wait_port "$GATEWAY_PORT" haproxy
 }
 
-# Access-log records as they come, one per line, in logs/access.log.
+# Where access-log records go: the audit log when STACK_AUDIT is set, else lines in logs/access.log.
 stack_access_log() {
-	: >"$STACK_DIR/logs/access.log"
-	stack_spawn access socat -u "UDP4-RECV:$AUDIT_PORT,bind=127.0.0.1,rcvbuf=8388608" "OPEN:$STACK_DIR/logs/access.log,wronly,append"
+	if [ -z "${STACK_AUDIT:-}" ]; then
+		: >"$STACK_DIR/logs/access.log"
+		stack_spawn access socat -u "UDP4-RECV:$AUDIT_PORT,bind=127.0.0.1,rcvbuf=8388608" "OPEN:$STACK_DIR/logs/access.log,wronly,append"
+		return
+	fi
+	local keys=$STACK_DIR/audit-keys
+	"$STACK_BIN/sallyport-audit" keygen "$keys" >>"$STACK_DIR/logs/audit.log" 2>&1 || return 1
+	stack_spawn audit "$STACK_BIN/sallyport-audit" hold --listen "127.0.0.1:$AUDIT_PORT" -- "$STACK_BIN/sallyport-audit" serve --log "$STACK_DIR/audit" \
+		--signing-key "$keys/signing.pem" --public-key "$keys/public.pem" --key "$keys/wrapping.key" --status none --immutable off # so that the folder can be deleted
+}
+
+stack_audit() { # COMMAND...: sallyport-audit on this stack's log
+	local command=$1
+	shift
+	case $command in
+	verify) "$STACK_BIN/sallyport-audit" verify --log "$STACK_DIR/audit" --public-key "$STACK_DIR/audit-keys/public.pem" "$@" ;;
+	*) "$STACK_BIN/sallyport-audit" "$command" --log "$STACK_DIR/audit" --key "$STACK_DIR/audit-keys/wrapping.key" "$@" ;;
+	esac
 }
 
 # The folders, certificates, files and processes of a whole gateway.
@@ -254,7 +270,7 @@ stack_start() {
 	mkdir -p "$STACK_DIR/logs" "$STACK_DIR/run" "$STACK_DIR/waf-cache" "$STACK_DIR/issuer" || return 1
 	stack_end_leftovers
 	stack_ports_are_free && stack_certs && stack_parameters && stack_settings || return 1
-	stack_access_log
+	stack_access_log || return 1
 	stack_issuer && stack_upstreams || return 1
 	stack_registry apply >>"$STACK_DIR/logs/registry.log" 2>&1 || { stack_say "apply failed:"; tail -20 "$STACK_DIR/logs/registry.log" >&2; return 1; }
 	stack_agent && stack_haproxy

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The README's tour, command by command: each curl answers with the status the README shows.
 . tests/e2e/lib.sh
+STACK_AUDIT=1
 e2e_start
 cat >"$E2E_DIR/token" <<EOF
 #!/usr/bin/env bash
@@ -23,7 +24,7 @@ while IFS=$'\t' read -r status command <&3; do
 		is "$command" "$(sed -n 's/^HTTP[^ ]* \([0-9]*\).*/\1/p' "$E2E_DIR/out" | head -1)" "$status"
 		curls=$((curls + 1))
 		;;
-	*tail*) ok "$command" eval "sleep 0.5; $command" ;;
+	*sallyport-audit*) ok "$command" eventually 5 eval "set -o pipefail; $command >$E2E_DIR/out && test -s $E2E_DIR/out" ;;
 	*) eval "$command" ;;
 	esac
 done 3< <(sed 's/^\t/ \t/' "$E2E_DIR/commands")
