@@ -251,7 +251,8 @@ stack_access_log() {
 		return
 	fi
 	local keys=$STACK_DIR/audit-keys
-	"$STACK_BIN/sallyport-audit" keygen "$keys" >>"$STACK_DIR/logs/audit.log" 2>&1 || return 1
+	[ -f "$keys/wrapping.key" ] || "$STACK_BIN/sallyport-audit" keygen "$keys" >>"$STACK_DIR/logs/audit.log" 2>&1 ||
+		{ stack_say "no keys for the audit log:"; tail -3 "$STACK_DIR/logs/audit.log" >&2; return 1; }
 	stack_spawn audit "$STACK_BIN/sallyport-audit" hold --listen "127.0.0.1:$AUDIT_PORT" -- "$STACK_BIN/sallyport-audit" serve --log "$STACK_DIR/audit" \
 		--signing-key "$keys/signing.pem" --public-key "$keys/public.pem" --key "$keys/wrapping.key" --status none --immutable off # so that the folder can be deleted
 }
