@@ -79,6 +79,10 @@ Metrics: http://127.0.0.1:$ADMIN_PORT/metrics and /agent/metrics. Ctrl-C ends ev
 EOF
 show_logs &
 TAIL_PID=$!
+sleep 0.3
+for pid in "$TAIL_PID" $(pgrep -P "$TAIL_PID"); do
+	echo "$pid $(stack_started "$pid") log" >>"$STACK_DIR/run/pids"
+done
 while kill -0 "$PID_haproxy" 2>/dev/null && kill -0 "$PID_agent" 2>/dev/null; do
 	sleep 1 &
 	wait $!
