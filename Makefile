@@ -89,6 +89,7 @@ LIBS_aws_moto := -lcmocka
 $(B)/tests/tools/spop_load: $(B)/tests/support/spop_peer.o
 LIBS_spop_load := $(B)/libsallyport.a
 LIBS_bench_waf := -lmodsecurity
+LIBS_modsec_batch := -lmodsecurity
 # Stand-alone helpers of the end-to-end tests and benchmarks: peers, load generators, counters.
 $(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/libsallyport.a
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(LIBS_$(*F))
@@ -119,7 +120,7 @@ lint: deps
 fuzz: deps
 	@./tests/run.sh fuzz
 crs: deps
-	@./tests/run.sh crs
+	@./tests/run.sh crs waf-differential
 matrix: deps
 	@./tests/run.sh matrix
 bench: deps

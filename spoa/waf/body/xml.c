@@ -45,16 +45,33 @@ static void on_text(void *context, const xmlChar *bytes, int len)
 	r->text_len += size;
 }
 
+/* In place. While entities are not expanded, libxml2 hands out each & of a value as &#38;. */
+static size_t restore_ampersands(char *text, size_t len)
+{
+	static const struct slice written = SLICE_INIT("&#38;");
+	size_t kept = 0;
+	for (size_t i = 0; i < len; i++, kept++) {
+		text[kept] = text[i];
+		if (slice_starts_with(slice_of(text + i, len - i), written))
+			i += written.len - 1;
+	}
+	return kept;
+}
+
 /* One attribute: local name, prefix, URI, the value's first byte and the byte behind its last. */
 enum { ATTRIBUTE_FIELDS = 5 };
 
 static enum body_result add_attribute(struct reader *r, const xmlChar **field)
 {
 	struct slice name = arena_dup(r->arena, slice_of_cstr((const char *)field[0]));
-	struct slice value = arena_dup(r->arena, slice_of(field[3], (size_t)(field[4] - field[3])));
-	if (!name.ptr || !value.ptr)
+	size_t len = (size_t)(field[4] - field[3]);
+	char *value = arena_alloc(r->arena, len);
+	if (!name.ptr || !value)
 		return BODY_NO_MEMORY;
-	return body_list_add(&r->out->attributes, name, value, r->limits->max_args, r->arena);
+	memcpy(value, field[3], len);
+	len = restore_ampersands(value, len);
+	return body_list_add(
+	    &r->out->attributes, name, slice_of(value, len), r->limits->max_args, r->arena);
 }
 
 static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri,

@@ -29,6 +29,7 @@ static const struct row {
 	    "z|b=c" },
 	{ "<r>&lt;&#65;&#x42;&amp;</r>", BODY_OK, "<AB&" },
 	{ "<r a=\"&lt;b&#10;\"/>", BODY_OK, "|a=<b\n" },
+	{ "<r a=\"1&amp;2&#38;3&amp;amp;\"/>", BODY_OK, "|a=1&2&3&amp;" },
 	{ "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><r>\xe9</r>", BODY_OK, "\xc3\xa9" },
 	{ "<!DOCTYPE r><r>a</r>", BODY_OK, "a" },
 	{ "<!DOCTYPE r SYSTEM \"file:///etc/passwd\"><r>a</r>", BODY_FORBIDDEN, "" },
