@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <zstd.h>
 
-enum { TAG_BYTES = 16, NONCE_BYTES = 12, ZSTD_LEVEL = 3 };
+enum { TAG_BYTES = 16, NONCE_BYTES = 12, ZSTD_LEVEL = 1 };
 
 struct payload_codec {
 	unsigned char salt_key[SHA256_BYTES];
@@ -247,18 +247,25 @@ static enum payload_result decompress(struct payload_codec *codec)
 	return PAYLOAD_OK;
 }
 
-enum payload_result payload_open(struct payload_codec *codec, const struct block_head *head,
+enum payload_result payload_decode(struct payload_codec *codec, const struct block_head *head,
     const unsigned char head_bytes[BLOCK_HEAD_BYTES], struct slice payload, struct slice *plain)
 {
-	struct hash leaves[BLOCK_RECORDS_MAX];
 	if (payload.len <= TAG_BYTES)
 		return PAYLOAD_MALFORMED;
 	enum payload_result result = decrypt(codec, head, head_bytes, payload);
 	if (result == PAYLOAD_OK)
 		result = decompress(codec);
+	*plain = buf_slice(&codec->plain);
+	return result;
+}
+
+enum payload_result payload_open(struct payload_codec *codec, const struct block_head *head,
+    const unsigned char head_bytes[BLOCK_HEAD_BYTES], struct slice payload, struct slice *plain)
+{
+	struct hash leaves[BLOCK_RECORDS_MAX];
+	enum payload_result result = payload_decode(codec, head, head_bytes, payload, plain);
 	if (result != PAYLOAD_OK)
 		return result;
-	*plain = buf_slice(&codec->plain);
 	size_t count = payload_leaves(codec, head->first, *plain, leaves);
 	if (count == 0)
 		return PAYLOAD_MALFORMED;

@@ -65,8 +65,15 @@ enum payload_result {
 };
 
 /*
- * The opposite: *plain borrows from the codec until its next use. With PAYLOAD_OK the records are
- * head->count in number and have the head's root. With PAYLOAD_CHANGED *plain is given, too.
+ * The opposite: *plain borrows from the codec until its next use. Whoever has the data key could
+ * have made it; payload_open() also compares it with the head.
+ */
+enum payload_result payload_decode(struct payload_codec *codec, const struct block_head *head,
+    const unsigned char head_bytes[BLOCK_HEAD_BYTES], struct slice payload, struct slice *plain);
+
+/*
+ * With PAYLOAD_OK the records are head->count in number and have the head's root. With
+ * PAYLOAD_CHANGED *plain is given, too.
  */
 enum payload_result payload_open(struct payload_codec *codec, const struct block_head *head,
     const unsigned char head_bytes[BLOCK_HEAD_BYTES], struct slice payload, struct slice *plain);

@@ -63,6 +63,8 @@ static bool take_record(struct making *m, const struct block *block, struct slic
 	buf_append_slice(&m->record, record.bytes);
 	m->salt = payload_salt(m->view.codec, m->number);
 	size_t count = payload_leaves(m->view.codec, block->head.first, plain, leaves);
+	if (count != block->head.count)
+		return false;
 	merkle_path_find(leaves, count, index, &m->path);
 	return true;
 }

@@ -68,6 +68,23 @@ static bool all_fit(struct run *run, const struct scan_object *object)
 	return true;
 }
 
+/*
+ * Most records of a block do not fit, and most of them show that without being parsed: a value that
+ * is not in the text is not in a member, unless an escape hides it.
+ */
+static bool cannot_fit(const struct run *run, struct slice text)
+{
+	if (memchr(text.ptr, '\\', text.len))
+		return false;
+	for (size_t i = 0; i < run->query->term_count; i++) {
+		struct slice value = run->query->terms[i].value;
+		if (!is_class(&run->query->terms[i]) && value.len &&
+		    !memmem(text.ptr, text.len, value.ptr, value.len))
+			return true;
+	}
+	return false;
+}
+
 static int64_t time_of(const struct scan_object *object, int64_t otherwise)
 {
 	const struct scan_member *time = scan_find(object, SLICE("time"));
@@ -86,7 +103,7 @@ static void look_at(
 	struct scan_object object;
 	if (number < run->query->from_record ||
 	    (record->kind != RECORD_ACCESS && !run->query->with_events) ||
-	    scan_json_object(record->bytes, &object) != NULL)
+	    cannot_fit(run, record->bytes) || scan_json_object(record->bytes, &object) != NULL)
 		return;
 	const struct query_hit hit = { head->segment, number, record->kind, record->bytes, &object,
 		time_of(&object, head->time_ms), head->time_ms };

@@ -82,8 +82,8 @@ enum view_result view_next(struct view *view, struct block *block, struct slice 
 		segment_reader_seek(&view->reader, view->reader.size);
 		return VIEW_DAMAGED;
 	}
-	return payload_open(view->codec, &block->head, block->head_bytes, block->payload, plain) ==
-	               PAYLOAD_OK
+	return payload_decode(view->codec, &block->head, block->head_bytes, block->payload,
+	           plain) == PAYLOAD_OK
 	           ? VIEW_RECORDS
 	           : VIEW_DAMAGED;
 }

@@ -26,7 +26,8 @@ enum view_result {
 	VIEW_DAMAGED, /* this block cannot be read; the next call goes on behind it if it can */
 };
 
-/* The next block of records; *plain is valid until the next call. */
+/* The next block of records, decrypted and not compared with its root; *plain is valid until the
+ * next call. */
 enum view_result view_next(struct view *view, struct block *block, struct slice *plain);
 /* The block whose head stands at `offset`. */
 void view_seek(struct view *view, uint64_t offset);
