@@ -3,7 +3,10 @@
 
 #include <stdlib.h>
 
-enum { KEY_MAX_BYTES = 256 }; /* of a table's longest key, haproxy/gateway.cfg */
+enum {
+	KEY_MAX_BYTES = 256, /* of a table's longest key, haproxy/gateway.cfg */
+	PLAUSIBLE_TOKENS = 2097152,
+};
 
 void throttle_table_init(struct throttle_table *table)
 {
@@ -121,31 +124,31 @@ bool throttle_table_add(struct throttle_table *table, struct slice text, struct 
 	return true;
 }
 
-/* The level a mark gives, 0 for a full bucket and less below; 1 when it gives none that is
- * possible. */
-static int64_t level_of(const struct throttle_row *row, const struct throttle_mark *mark,
-    uint64_t rate, uint64_t burst, int64_t unix_ms)
+/* The level a mark gives: 0 for a full bucket, less below. */
+static int64_t level_of(
+    const struct throttle_row *row, const struct throttle_mark *mark, int64_t unix_ms)
 {
 	uint64_t made = (uint64_t)unix_ms * mark->rate / 1000;
 	int64_t level = (int32_t)(uint32_t)(made - row->admitted - mark->offset);
-	return level > 0 || level + (int64_t)(2 * burst + rate) < 0 ? 1 : level;
+	return level > 0 ? 0 : level;
 }
 
 uint64_t throttle_left(
     const struct throttle_row *row, uint64_t rate, uint64_t burst, int64_t unix_ms)
 {
-	int64_t lowest = 0, lowest_other = 0;
+	int64_t x = 0, z = 0;
 	bool current = false;
 	for (size_t i = 0; i < row->mark_count; i++) {
-		const struct throttle_mark *mark = &row->marks[i];
-		int64_t level = level_of(row, mark, rate, burst, unix_ms);
-		current |= mark->rate == rate;
-		if (mark->rate == rate && level < lowest)
-			lowest = level;
-		if (mark->rate != rate && level < lowest_other)
-			lowest_other = level;
+		int64_t level = level_of(row, &row->marks[i], unix_ms);
+		bool counts =
+		    row->marks[i].rate == rate && level + (int64_t)(2 * burst + rate) >= 0;
+		current |= counts;
+		if (counts && level < x)
+			x = level;
+		if (level + PLAUSIBLE_TOKENS >= 0 && level < z)
+			z = level;
 	}
-	int64_t left = (current ? lowest : lowest_other) + (int64_t)burst;
+	int64_t left = (current ? x : z) + (int64_t)burst;
 	return left > 0 ? (uint64_t)left : 0;
 }
 

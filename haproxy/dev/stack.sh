@@ -150,6 +150,7 @@ stack_parameters() {
 		parameter "$p/api-services/payments-v1/methods" GET,POST
 		parameter "$p/api-services/payments-v1/throttle-rate" "${PAYMENTS_RATE:-50}"
 		parameter "$p/api-services/payments-v1/throttle-burst" "${PAYMENTS_BURST:-100}"
+		if declare -F more_parameters >/dev/null; then more_parameters; fi # what a test adds
 	} | jq -s '{Parameters: .}' >"$STACK_DIR/parameters.json"
 }
 

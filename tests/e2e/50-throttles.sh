@@ -1,60 +1,128 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Token buckets hold: over any window of t seconds at most burst + rate·t requests reach the service, counted there.
-# payments-v1 has rate 50/s and burst 100.
+# Token buckets hold: over any window of t seconds at most burst + rate·t requests reach the service, counted there, and
+# below the rate nobody is refused. payments-v1 has rate 50/s and burst 100. THROTTLES=long adds a minute to each flood, for windows of 30 s.
 . tests/e2e/lib.sh
-e2e_start
-load=$STACK_BIN/tests/bench/load
-customers=$(bearer customers --lifetime 3600)
-log=$E2E_DIR/logs/upstream-requests.log
-url=https://localhost:$GATEWAY_PORT/v1/payments
+. tests/e2e/throttle_lib.sh
+rate=50 burst=100 path=/v1/payments flood_s=7
+[ "${THROTTLES:-}" = long ] && flood_s=67
 
-# most_in SECONDS: the most requests of payments-v1 that the upstream saw in any window of so many seconds
-most_in() {
-	awk -v w="$1" '$2 == "payments-v1" { t[n++] = $1 } END { w *= 1000000; for (i = 0; i < n; i++) { while (t[i] - t[j] > w) j++; if (i - j + 1 > most) most = i - j + 1 } print most + 0 }' "$log"
+more_parameters() {
+	parameter "$p/api-services/accounts-v2/throttle-rate" 1
+	parameter "$p/api-services/accounts-v2/throttle-burst" 3
+	parameter "$p/api-services/accounts-v2/ratelimit-headers" true
 }
-total() { grep -c ' payments-v1 ' "$log"; }
-at_most() { if [ "$2" -le "$3" ]; then tap_pass "$1"; else tap_fail "$1"; echo "# $2, at most $3"; fi; }
-at_least() { if [ "$2" -ge "$3" ]; then tap_pass "$1"; else tap_fail "$1"; echo "# $2, at least $3"; fi; }
-statuses() { jq -c '[.status, .failed]' <<<"$1"; }
 
-# Below the rate nobody is refused.
-: >"$log"
-out=$("$load" --url "$url" --ca "$E2E_DIR/tls/ca.pem" -H "$customers" --rate 40 --connections 4 --seconds 4)
-is "below the rate every request is answered 200" "$(jq '.status["200"] == .issued' <<<"$out")" true
+refill() { sleep 2.3; }
 
-# Five times the rate, after a rest that fills the bucket: burst + rate·t, neither more nor clearly less.
-sleep 3
-: >"$log"
-out=$("$load" --url "$url" --ca "$E2E_DIR/tls/ca.pem" -H "$customers" --rate 250 --connections 16 --seconds 10)
-is "every refusal is a 429" "$(jq -c '.status | keys' <<<"$out")" '["200","429"]'
-is "no request was lost" "$(jq -c .failed <<<"$out")" '{}'
-is "what was answered 200 is what the service saw" "$(total)" "$(jq '.status["200"]' <<<"$out")"
-at_most "10 s: at most burst + rate·t" "$(most_in 10)" $((600 * 102 / 100))
-at_least "10 s: at least rate·t beside the burst" "$(total)" $((600 * 98 / 100))
-at_most "5 s: at most burst + rate·t" "$(most_in 5)" $((350 * 102 / 100))
-at_most "1 s: at most burst + rate·t" "$(most_in 1)" $((150 * 102 / 100))
+# holds NAME SECONDS: what reached the service since the log was emptied, offered more than the limit for so long
+holds() {
+	local window
+	for window in 1 5 30; do
+		[ "$window" -lt "$2" ] || continue
+		at_most "$1: $window s: at most burst + rate·t" "$(most_in "$window" payments-v1)" $(((burst + rate * window) * 102 / 100))
+	done
+	at_least "$1: no less than burst + rate·t either" "$(seen payments-v1)" $(((burst + rate * $2) * 98 / 100))
+}
 
-get /v1/payments -H "$customers"
-for _ in $(seq 200); do [ "$STATUS" = 429 ] && break; get /v1/payments -H "$customers"; done
-if [ "$STATUS" = 429 ]; then
-	expect "the refusal" 429 '{"message":"Too Many Requests"}'
-	is "the refusal says when to come again" "$(header retry-after)" 1
-	is "the record says which bucket" "$(record | jq -r .throttle)" route
-else
-	tap_skip "the shape of a refusal" "this machine is too slow to empty the bucket one by one"
-fi
+below() { # NAME PER_CENT SECONDS
+	local out
+	out=$(offer $((rate * $2 / 100)) "$3" "$path" -H "$customers")
+	is "$1: every request is answered 200" "$(jq '.status["200"] == .issued' <<<"$out")" true
+}
+
+above() { # NAME PER_CENT SECONDS
+	local out
+	: >"$UPSTREAM_LOG"
+	out=$(offer $((rate * $2 / 100)) "$3" "$path" -H "$customers")
+	is "$1: no request was lost, refusals are 429" "$(jq -c '[.failed, (.status | keys - ["200", "429"])]' <<<"$out")" '[{},[]]'
+	is "$1: what was answered 200 is what the service saw" "$(seen payments-v1)" "$(jq '.status["200"]' <<<"$out")"
+}
+
+h2() { # NAME PER_CENT SECONDS
+	: >"$UPSTREAM_LOG"
+	is "$1: nothing but 200 and 429" "$(offer_h2 $((rate * $2 / 100)) "$3" "$path" "$customers" | jq '."5xx"')" 0
+}
+
+bursts() { # COUNT: every other second so many requests at once
+	local i
+	: >"$UPSTREAM_LOG"
+	for i in 1 2 3; do
+		"$LOAD" --url "https://localhost:$GATEWAY_PORT$path" --ca "$E2E_DIR/tls/ca.pem" -H "$customers" --connections 32 --count "$1" --seconds 2 >"$E2E_DIR/burst.json"
+		sleep 1
+	done
+}
+
+levels() { # of one number of threads
+	below "$1, 0.5 × the rate" 50 2
+	below "$1, the rate" 100 3
+	refill
+	below "$1, 1.5 × the rate while the bucket lasts" 150 2
+	refill
+	above "$1, 5 × the rate" 500 "$flood_s"
+	holds "$1, 5 × the rate" "$flood_s"
+	refill
+	h2 "$1, h2, 5 × the rate" 500 "$flood_s"
+	holds "$1, h2, 5 × the rate" "$flood_s"
+	refill
+	bursts 300
+	at_most "$1, bursts: 1 s" "$(most_in 1 payments-v1)" $(((burst + rate) * 102 / 100))
+	at_most "$1, bursts: 5 s" "$(most_in 5 payments-v1)" $(((burst + rate * 5) * 102 / 100))
+	at_least "$1, bursts: the first takes the whole bucket" "$(seen payments-v1)" "$burst"
+}
+
+STACK_SETTINGS="$THROTTLE_SETTINGS | .nbthread = 1"
+e2e_start
+customers=$(bearer customers --lifetime 3600)
+levels "1 thread"
+stack_stop
+STACK_SETTINGS="$THROTTLE_SETTINGS | .nbthread = 2"
+e2e_start
+customers=$(bearer customers --lifetime 3600)
+levels "2 threads"
+staff=$(bearer staff)
+
+# A refusal, in every method. accounts-v2 has one token per second and room for three.
+for method in GET POST PUT PATCH DELETE OPTIONS; do
+	for _ in 1 2 3 4; do get /v2/accounts -H "$staff" -X "$method"; done
+	expect "$method: the refusal" 429 '{"message":"Too Many Requests"}'
+	is "$method: it says when to come again, rounded up" "$(header retry-after)" 1
+done
+is "the record says which bucket" "$(record | jq -r .throttle)" route
+get /v2/accounts -H "$staff" -I
+expect "HEAD: the refusal, without a body" 429 ""
+is "the policy of a service that asks for it" "$(header ratelimit-policy)" '"route";q=3;w=3'
+is "nothing left, full again in three seconds" "$(header ratelimit)" '"route";r=0;t=3'
+sleep 3.2
+get /v2/accounts -H "$staff"
+expect "after a rest it is let through" 200
+is "two left" "$(header ratelimit)" '"route";r=2;t=1'
+get "$path" -H "$customers"
+is "no such headers unless asked for" "$(header ratelimit)$(header ratelimit-policy)" ""
 
 # Requests without a good token spend nothing.
-sleep 3
-: >"$log"
-"$load" --url "$url" --ca "$E2E_DIR/tls/ca.pem" --rate 500 --connections 16 --seconds 5 >"$E2E_DIR/flood.json" &
+refill
+: >"$UPSTREAM_LOG"
+offer 500 5 "$path" >"$E2E_DIR/flood.json" &
 flood=$!
-out=$("$load" --url "$url" --ca "$E2E_DIR/tls/ca.pem" -H "$customers" --rate 40 --connections 4 --seconds 4)
-wait "$flood"
-is "an unauthenticated flood leaves the budget whole" "$(jq '.status["200"] == .issued' <<<"$out")" true
-is "and gets 401" "$(jq -c '.status | keys' "$E2E_DIR/flood.json")" '["401"]'
+offer 500 5 "$path" -H "Authorization: Bearer ${customers#*Bearer }x" >"$E2E_DIR/forged.json" &
+forged=$!
+out=$(offer 40 4 "$path" -H "$customers")
+wait "$flood" "$forged"
+is "a flood without tokens and one with forged tokens leave the budget whole" "$(jq '.status["200"] == .issued' <<<"$out")" true
+is "and get 401" "$(jq -c '.status | keys' "$E2E_DIR/flood.json")$(jq -c '.status | keys' "$E2E_DIR/forged.json")" '["401"]["401"]'
 
-# Routes have buckets of their own.
-get /v1/accounts -H "$(bearer staff)"
+# Routes have buckets of their own, of 200 and 400 where nothing is said.
+get /v1/accounts -H "$staff"
 expect "another route is not touched" 200
+
+# What throttles shows is what was counted.
+shown=$(stack_registry throttles --json)
+is "throttles: rate and burst, also those a service did not set" "$(jq -c '[.routes[] | [.key, .rate, .burst]] | sort' <<<"$shown")" '[["accounts-v1",200,400],["accounts-v2",1,3],["payments-v1",50,100]]'
+get "$path" -H "$customers"
+within "throttles: a bucket hardly used is almost full" "$(stack_registry throttles --json | jq '.routes[] | select(.key == "payments-v1").left')" 90 100
+offer 1000 1 "$path" -H "$customers" >"$E2E_DIR/flood.json"
+again=$(stack_registry throttles --json)
+within "throttles: a bucket just emptied is almost empty" "$(jq '.routes[] | select(.key == "payments-v1").left' <<<"$again")" 0 30
+is "throttles: refusals are counted" "$(jq -n --argjson a "$shown" --argjson b "$again" '[$a, $b | .routes[] | select(.key == "payments-v1").refused] | .[1] - .[0]')" "$(jq '.status["429"]' "$E2E_DIR/flood.json")"
+like "throttles: the table" "$(stack_registry throttles)" "payments-v1 +50 +100 "

@@ -83,6 +83,19 @@ static void level_is_that_of_the_lowest_mark_of_the_rate(void **state)
 	assert_int_equal(throttle_left(&row, 60, 400, now_ms), 330);
 }
 
+/* A smaller bucket than what was spent is empty; what no bucket can have spent is none. */
+static void impossible_levels_are_an_empty_or_a_new_bucket(void **state)
+{
+	(void)state;
+	int64_t now_ms = 1000000000;
+	struct throttle_row row = { .marks = { { 200000300, 200 } }, .mark_count = 1 };
+	assert_int_equal(throttle_left(&row, 200, 400, now_ms), 100);
+	assert_int_equal(throttle_left(&row, 200, 10, now_ms), 0);
+	assert_int_equal(throttle_left(&row, 20, 10, now_ms), 0);
+	row.marks[0].offset = 200000000 + 3000000;
+	assert_int_equal(throttle_left(&row, 200, 10, now_ms), 10);
+}
+
 static void keys_are_read_as_haproxy_escapes_them(void **state)
 {
 	(void)state;
@@ -108,6 +121,7 @@ int main(void)
 		cmocka_unit_test(rows_of_several_nodes_are_summed),
 		cmocka_unit_test(rates_with_a_period_are_read),
 		cmocka_unit_test(level_is_that_of_the_lowest_mark_of_the_rate),
+		cmocka_unit_test(impossible_levels_are_an_empty_or_a_new_bucket),
 		cmocka_unit_test(keys_are_read_as_haproxy_escapes_them),
 		cmocka_unit_test(level_follows_the_formula_of_the_configuration),
 	};
