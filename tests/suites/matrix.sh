@@ -18,7 +18,7 @@ copy_sources() { # FOLDER
 }
 
 # HAProxy's 3.1 and later speak SPOE by another engine; who reads the results wants to know which was there.
-versions='haproxy -v | head -1; openssl version; $CC --version | head -1; dpkg-query -W libjwt-dev libcurl4-openssl-dev libxml2-dev libvectorscan-dev'
+versions='haproxy -v | head -1; openssl version; $CC --version | head -1; dpkg-query -W libjwt-dev libcurl4-openssl-dev libxml2-dev'
 
 for combination in $combinations; do
 	suite=${combination%/*} cc=${combination#*/}
@@ -28,6 +28,8 @@ for combination in $combinations; do
 		continue
 	fi
 	export ROOT_BINDS="$here:/work/sallyport" ROOT_ENV="CC=$cc UNIT_VARIANTS=release"
+	# Compilers we do not support yet may warn of more.
+	[ "$suite" != sid ] || ROOT_ENV="$ROOT_ENV WERROR="
 	[ ! -d ../shared/data ] || ROOT_BINDS="$ROOT_BINDS $(realpath ../shared/data):/work/shared/data"
 	in_root=(tests/support/root.sh run "$root" bash -c)
 	"${in_root[@]}" "$versions" | sed "s|^|# $combination: |"

@@ -81,20 +81,17 @@ certificates() {
 	install -d /etc/sallyport/tls
 	cd /etc/sallyport/tls || return
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out ca.pem -days 30 -subj /CN=localhost \
-		-addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:TRUE 2>/dev/null
+		-addext subjectAltName=DNS:localhost,DNS:gateway.test -addext basicConstraints=critical,CA:TRUE 2>/dev/null
 	cat ca.pem key.pem >server.pem
 	cd - >/dev/null || return
 }
 
 configure() {
 	local p=/bank/dev
-	jq '.services = ["status-v1"] | .public_url = "https://localhost" | .upstream.ca_file = "/etc/sallyport/tls/ca.pem"
-		| .waf.default_ruleset = (if (["/usr/share/sallyport/waf/aws"] | length) > 0 and $aws == "yes" then "aws+crs" else "crs" end)
-		| if $aws == "yes" then . else del(.waf.aws) end
+	jq '.services = ["status-v1"] | .public_url = "https://gateway.test" | .upstream.ca_file = "/etc/sallyport/tls/ca.pem"
 		| .agent.reload_command = ["/usr/bin/pkill", "-HUP", "-x", "sallyport-spoa"]
 		| .authorizers = {staff: {issuer: "https://localhost:9443/staff", ca_file: "/etc/sallyport/tls/ca.pem"},
 			customers: {issuer: "https://localhost:9443/customers", ca_file: "/etc/sallyport/tls/ca.pem"}}' \
-		--arg aws "$(ls /usr/share/sallyport/waf/aws/*.conf >/dev/null 2>&1 && echo yes || echo no)" \
 		/etc/sallyport/gateway.json >/tmp/gateway.json && cp /tmp/gateway.json /etc/sallyport/gateway.json
 	printf '%s\n' cognito/staff/pool-id=staff cognito/staff/client/back-office=back-office cognito/staff/client/api-authoriser=api \
 		cognito/customers/pool-id=customers cognito/customers/client/mobile=mobile cognito/customers/client/web=web \
@@ -105,7 +102,7 @@ configure() {
 }
 
 request() { # prints the status
-	curl -s -m 5 -o /dev/null -w '%{http_code}' --cacert /etc/sallyport/tls/ca.pem "$@" https://localhost/v1/status/x
+	curl -s -m 5 -o /dev/null -w '%{http_code}' --cacert /etc/sallyport/tls/ca.pem --resolve gateway.test:443:127.0.0.1 "$@" https://gateway.test/v1/status/x
 }
 
 use_packages() {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Debian systems in folders below build/roots, for tests on other releases and in clean systems. They are made once, by
-# mmdebstrap from the mirror this machine's apt uses, and made again when the list of packages changes.
+# mmdebstrap from the mirror this machine's apt uses, with the CAs this machine trusts, and made again when the list of
+# packages changes.
 #
 #   root.sh possible               exit code 0, or 77 and a reason on standard output
 #   root.sh make SUITE PACKAGE...  prints the folder of a root with these packages
@@ -48,6 +49,7 @@ make() {
 		# A mirror that stands still outlives what unstable says of itself; signatures are checked all the same.
 		[ "$suite" != sid ] || options+=('--aptopt=Acquire::Check-Valid-Until "false"')
 		mmdebstrap --mode=root --variant=minbase --format=directory "${options[@]}" ${packages:+"--include=$packages"} \
+			--customize-hook='! cp -r /usr/local/share/ca-certificates "$1/usr/local/share" 2>/dev/null || [ ! -x "$1/usr/sbin/update-ca-certificates" ] || chroot "$1" update-ca-certificates' \
 			"$suite" "$dir.new" "$(mirror)" >"$dir.log" 2>&1 7>&- && mv "$dir.new" "$dir" || { tail -20 "$dir.log" >&2; return 1; }
 	fi
 	echo "$dir"

@@ -2,9 +2,9 @@
 /*
  * upstream: sample services over HTTPS for the development stack and the end-to-end tests.
  *
- *   upstream --cert FILE --key FILE [--log FILE] NAME=PORT...
+ *   upstream --cert FILE --key FILE [--log FILE] [--any] NAME=PORT...
  *
- * Each NAME listens on 127.0.0.1:PORT. It answers any request with a JSON description of what
+ * Each NAME listens on 127.0.0.1:PORT, with --any on all addresses. It answers any request with a JSON description of what
  * arrived, which is how the tests see what the gateway forwarded. What a test may ask for in the
  * query: status=N     answer with that status delay_ms=N   wait first (at most 60 s) echo=1 answer
  * with the request's body, content type text/html unless type= says otherwise size=N       answer
@@ -34,7 +34,7 @@
 enum { HEAD_MAX = 128 * 1024, BODY_MAX = 16 * 1024 * 1024, SERVICES_MAX = 64 };
 
 static const char *opt_cert, *opt_key, *opt_log;
-static bool opt_plain;
+static bool opt_plain, opt_any;
 static SSL_CTX *tls;
 static int log_fd = -1;
 
@@ -379,10 +379,10 @@ static int listen_on(uint16_t port)
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in address = { .sin_family = AF_INET,
 		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		.sin_addr.s_addr = htonl(opt_any ? INADDR_ANY : INADDR_LOOPBACK) };
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 1024) != 0) {
-		fprintf(stderr, "upstream: 127.0.0.1:%u: %s\n", port, strerror(errno));
+		fprintf(stderr, "upstream: port %u: %s\n", port, strerror(errno));
 		return -1;
 	}
 	return fd;
@@ -437,6 +437,7 @@ static const struct cli_option options[] = {
 	{ "cert", 0, CLI_STRING, &opt_cert, "FILE", "certificate chain, PEM", 0, 0 },
 	{ "key", 0, CLI_STRING, &opt_key, "FILE", "private key, PEM", 0, 0 },
 	{ "plain", 0, CLI_FLAG, &opt_plain, NULL, "cleartext HTTP instead of HTTPS", 0, 0 },
+	{ "any", 0, CLI_FLAG, &opt_any, NULL, "listen on all addresses, not on loopback alone", 0, 0 },
 	{ "log", 0, CLI_STRING, &opt_log, "FILE", "append a line per request", 0, 0 },
 	{ 0 },
 };
