@@ -221,12 +221,15 @@ stack_token() {
 
 stack_registry() { "$STACK_BIN/sallyport-registry" --config "$STACK_DIR/gateway.json" "$@"; }
 
+# With STACK_HOLD its socket is held over restarts, as a systemd socket unit does, and it is started again when it ends.
 stack_agent() {
-	"$STACK_BIN/sallyport-spoa" --config "$STACK_DIR/gateway/agent.json" >>"$STACK_DIR/logs/agent.log" 2>&1 &
+	local agent=("$STACK_BIN/sallyport-spoa" --config "$STACK_DIR/gateway/agent.json")
+	[ -z "${STACK_HOLD:-}" ] || agent=(python3 tests/support/hold_socket.py "$STACK_DIR/run/spoa.sock" "$STACK_DIR/run/spoa.pid" "${agent[@]}")
+	"${agent[@]}" >>"$STACK_DIR/logs/agent.log" 2>&1 &
 	PID_agent=$!
 	STACK_PIDS+=("$PID_agent")
 	echo "$PID_agent $(stack_started "$PID_agent") agent" >>"$STACK_DIR/run/pids"
-	echo "$PID_agent" >"$STACK_DIR/run/spoa.pid"
+	[ -n "${STACK_HOLD:-}" ] || echo "$PID_agent" >"$STACK_DIR/run/spoa.pid"
 	# The first start compiles the rules: some seconds, until they are in the cache.
 	local i
 	for i in $(seq 600); do
