@@ -77,35 +77,45 @@ static void follow(struct scan *scan, const struct block *block)
 	scan->was_closed = block->head.kind == BLOCK_END;
 }
 
-/* Up to the last whole block. False when not even the first one is good. */
-static bool scan_segment(const struct journal *journal, uint64_t number, struct scan *scan)
+/*
+ * Up to the last whole block; place.end is 0 when not even the first one is good. False: it cannot
+ * be read, which says nothing of what is in it.
+ */
+static bool scan_segment(
+    const struct journal *journal, uint64_t number, struct scan *scan, struct err *err)
 {
 	char path[SEGMENT_PATH_MAX];
 	struct segment_reader reader;
 	struct block block;
 	enum block_result why;
+	enum read_result result = READ_END;
 	*scan = (struct scan){ .place.segment = number };
 	if (!segment_path(path, journal->options.folder, number, "seg") ||
-	    !segment_reader_open(&reader, path, NULL))
-		return false;
+	    !segment_reader_open(&reader, path, err))
+		return err_set(err, "the folder's name is too long");
 	scan->size = reader.size;
-	while (!scan->was_closed && segment_reader_next(&reader, &block, &why) == READ_BLOCK &&
+	while (!scan->was_closed &&
+	       (result = segment_reader_next(&reader, &block, &why)) == READ_BLOCK &&
 	       continues(journal, scan, &block))
 		follow(scan, &block);
+	int failed = errno;
 	segment_reader_close(&reader);
-	return scan->place.end > 0;
+	return result != READ_FAILED ||
+	       err_set_at(err, (struct err_pos){ path, 0, 0 }, "cannot read: %s", strerror(failed));
 }
 
-/* The newest segment with a good start. False: there is none. */
-static bool scan_newest(struct journal *journal, const struct segment_list *list, struct scan *scan)
+/* The newest segment with a good start. *found: there is one. */
+static bool scan_newest(struct journal *journal, const struct segment_list *list, struct scan *scan,
+    bool *found, struct err *err)
 {
-	for (size_t i = list->count; i-- > 0;) {
-		bool good = scan_segment(journal, list->numbers[i], scan);
+	*found = false;
+	for (size_t i = list->count; i-- > 0 && !*found;) {
+		if (!scan_segment(journal, list->numbers[i], scan, err))
+			return false;
 		journal->recovery.torn_bytes += scan->size - scan->place.end;
-		if (good)
-			return true;
+		*found = scan->place.end > 0;
 	}
-	return false;
+	return true;
 }
 
 /* HEAD, when it is ours to believe. */
@@ -172,30 +182,39 @@ static void protect_newest(const struct journal *journal, uint64_t number)
 	close(fd);
 }
 
-bool journal_recover(struct journal *journal, struct err *err)
+static bool resume(struct journal *journal, const struct scan *scan, bool found, struct err *err)
 {
-	struct segment_list list;
 	struct checkpoint checkpoint;
-	struct scan scan = { 0 };
-	if (!segment_list_read(&list, journal->options.folder, err))
-		return false;
-	bool found = scan_newest(journal, &list, &scan);
-	bool have_head = read_head_file(journal, &scan, found, &checkpoint);
-	journal->segments = list.count;
-	journal->newest_segment = list.count ? list.numbers[list.count - 1] : 0;
-	segment_list_release(&list);
-
-	journal->recovery.was_closed = scan.was_closed;
-	journal->place = scan.place;
-	journal->log = found ? scan.log : checkpoint.head.log;
-	if (have_head && is_ahead(&checkpoint, &scan.place))
-		resume_at_head(journal, &checkpoint, found ? scan.place.next : 1);
+	bool have_head = read_head_file(journal, scan, found, &checkpoint);
+	journal->recovery.was_closed = scan->was_closed;
+	journal->place = scan->place;
+	if (found)
+		journal->log = scan->log;
+	else if (have_head)
+		journal->log = checkpoint.head.log;
+	if (have_head && is_ahead(&checkpoint, &scan->place))
+		resume_at_head(journal, &checkpoint, found ? scan->place.next : 1);
 	else if (!found && !start_new(journal, err))
 		return false;
 	if (found)
-		protect_newest(journal, scan.place.segment);
+		protect_newest(journal, scan->place.segment);
 	journal->committed_place = journal->place;
 	return true;
+}
+
+bool journal_recover(struct journal *journal, struct err *err)
+{
+	struct segment_list list;
+	struct scan scan = { 0 };
+	bool found;
+	if (!segment_list_read(&list, journal->options.folder, err))
+		return false;
+	journal->segments = list.count;
+	journal->newest_segment = list.count ? list.numbers[list.count - 1] : 0;
+	bool ok =
+	    scan_newest(journal, &list, &scan, &found, err) && resume(journal, &scan, found, err);
+	segment_list_release(&list);
+	return ok;
 }
 
 /* ---- Opening and closing. */
