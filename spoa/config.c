@@ -358,7 +358,7 @@ static void set_default(const struct field *field, void *out)
 		*(bool *)out = field->number != 0;
 		break;
 	case KIND_STRING:
-		*(const char **)out = field->text;
+		*(const char **)out = field->text == required ? "" : field->text;
 		break;
 	case KIND_CHOICE:
 		*(unsigned *)out =
