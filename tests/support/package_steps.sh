@@ -102,10 +102,11 @@ configure() {
 }
 
 request() { # prints the status
-	curl -s -m 5 -o /dev/null -w '%{http_code}' --cacert /etc/sallyport/tls/ca.pem --resolve gateway.test:443:127.0.0.1 "$@" https://gateway.test/v1/status/x
+	curl -s -m 5 -o /dev/null -w '%{http_code}' --cacert /etc/sallyport/tls/ca.pem "$@" https://gateway.test/v1/status/x
 }
 
 use_packages() {
+	echo 127.0.0.1 gateway.test >>/etc/hosts
 	certificates && configure || tap_fail "configuration"
 	openssl s_server -accept 9101 -cert /etc/sallyport/tls/ca.pem -key /etc/sallyport/tls/key.pem -www -quiet >/dev/null 2>&1 &
 	sallyport-jwt serve --issuer https://localhost:9443 --tls-cert /etc/sallyport/tls/ca.pem --tls-key /etc/sallyport/tls/key.pem \
@@ -124,7 +125,7 @@ use_packages() {
 	tap_run "an attack gets 403" test "$(request -H "Authorization: Bearer $token" -H 'x-a: ${jndi:ldap://x/a}' -G --data-urlencode "id=1' or 1=1--")" = 403
 	tap_run "the agent starts with the rules compiled at the installation" test "$before" = "$(ls -l /var/cache/sallyport/waf | sha256sum)"
 	tap_run "HAProxy is not root" sh -c 'ps -C haproxy -o user= | grep -qx haproxy'
-	tap_run "sallyport-registry verify passes" sallyport-registry verify
+	tap_run "sallyport-registry verify passes" sallyport-registry verify --ca-file /etc/sallyport/tls/ca.pem --issuer https://localhost:9443
 	upgrade
 	sleep 1
 	tap_run "the audit log is whole" sallyport-audit verify --log /var/lib/sallyport-audit --public-key /etc/sallyport/audit/public.pem
@@ -161,7 +162,7 @@ remove_packages() {
 	tap_run "they are removed" apt-get -q -y remove $ours
 	tap_run "no program is left" sh -c '! ls /usr/bin/sallyport-*'
 	tap_run "settings stay after removal" test -s /etc/sallyport/gateway.json
-	tap_run "they are purged" apt-get -q -y purge $ours
+	tap_run "they are purged" dpkg --purge $ours
 	tap_run "no settings, revisions or caches are left" sh -c '! ls -d /etc/sallyport/gateway.json /var/lib/sallyport/gateway /var/cache/sallyport'
 	tap_run "the audit log and its keys stay" sh -c 'ls /var/lib/sallyport-audit/*.seg /etc/sallyport/audit/public.pem'
 	rm -rf /var/lib/sallyport-audit /etc/sallyport

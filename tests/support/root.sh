@@ -66,9 +66,7 @@ run() {
 		mount --rbind /dev "$root/dev"
 		mount -t tmpfs tmpfs "$root/run"
 		for file in /etc/resolv.conf /etc/hosts /etc/pip.conf; do
-			[ -e "$file" ] || continue
-			touch "$root$file"
-			mount --bind "$file" "$root$file"
+			[ ! -e "$file" ] || cp --remove-destination "$file" "$root$file"
 		done
 		for pair in ${ROOT_BINDS:-}; do
 			mkdir -p "$root${pair#*:}"
