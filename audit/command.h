@@ -12,7 +12,7 @@ enum {
 	AUDIT_PARTIAL = 4,  /* some records could not be read; the others were */
 };
 
-#define COMMAND_DEFAULT_FOLDER       "/var/lib/sallyport/audit"
+#define COMMAND_DEFAULT_FOLDER       "/var/lib/sallyport-audit"
 #define COMMAND_DEFAULT_SIGNING_KEY  "/etc/sallyport/audit/signing.pem"
 #define COMMAND_DEFAULT_PUBLIC_KEY   "/etc/sallyport/audit/public.pem"
 #define COMMAND_DEFAULT_WRAPPING_KEY "/etc/sallyport/audit/wrapping.key"

@@ -100,14 +100,13 @@ static void note_seq(struct intake *intake, const struct scan_object *object)
 bool intake_line(struct intake *intake, struct slice line, int64_t now_ms)
 {
 	struct scan_object object;
-	bool has_header;
-	struct slice message = syslog_message(line, &has_header);
+	struct slice message = syslog_message(line);
 	const char *reason =
 	    message.len > RECORD_MAX_BYTES ? "too long" : scan_json_object(message, &object);
 	/* A line end within the object would be two lines in every export. */
 	if (!reason && slice_find_byte(message, '\n') != SIZE_MAX)
 		reason = "more than one line";
-	if (reason && has_header && ascii_is_alpha(message.len ? message.ptr[0] : '\0') &&
+	if (reason && message.len && ascii_is_alpha(message.ptr[0]) &&
 	    message.len <= TEXT_MAX_BYTES)
 		return take_notice(intake, message, now_ms);
 	if (reason)

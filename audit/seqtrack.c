@@ -134,7 +134,7 @@ static enum seq_result note_old(struct source *s, uint64_t counter)
 static bool parse(struct slice seq, uint64_t *pid, uint64_t *counter)
 {
 	struct slice head, rest;
-	return slice_cut(seq, '-', &head, &rest) && slice_to_u64(head, UINT32_MAX, pid) &&
+	return slice_cut(seq, '-', &head, &rest) && slice_to_u64(head, UINT64_C(1) << 60, pid) &&
 	       slice_to_u64(rest, UINT64_C(1) << 60, counter);
 }
 

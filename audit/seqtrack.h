@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * seqtrack: finds holes in the numbers of records, "<pid>-<counter>", which each HAProxy process
- * counts by one. Records of several threads overtake each other and long requests end late, so a
- * hole is called a gap only some ticks after its time, and what comes then is called late. Pure;
- * ticks are the caller's, one a second.
+ * seqtrack: finds holes in the numbers of records, "<source>-<counter>": each HAProxy process
+ * counts by one for each of its sources. Records of several threads overtake each other and long
+ * requests end late, so a hole is called a gap only some ticks after its time, and what comes then
+ * is called late. Pure; ticks are the caller's, one a second.
  */
 #include "common/slice.h"
 

@@ -6,6 +6,7 @@
 #include "audit/writer.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/systemd.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -221,7 +222,7 @@ static bool start(struct server *server, struct err *err)
 		return false;
 	if (!survives)
 		log_warning(
-		    "without 'hold' or --spool, what was received and is not yet on the disk is lost "
+		    "without 'hold', systemd or --spool, what was received and is not yet on the disk is lost "
 		    "when this process is killed");
 	struct journal *journal = journal_open(&options->journal, clock_unix_ms(), err);
 	if (journal)
@@ -270,8 +271,10 @@ bool server_run(const struct server_options *options, struct err *err)
 	bool started = start(&server, err), safe = true;
 	if (started) {
 		tell_start(&server);
+		systemd_notify("READY=1");
 		ev_run(server.loop, 0);
 		log_info("stopping");
+		systemd_notify("STOPPING=1");
 		receiver_stop(server.receiver);
 	}
 	status_server_free(server.status);

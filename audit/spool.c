@@ -6,12 +6,14 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -122,12 +124,47 @@ static int open_file(const char *path, size_t bytes, struct err *err)
 	return fd;
 }
 
+/*
+ * Hands the memfd to systemd, which hands it back to the next process of the unit as "spool". It
+ * keeps none unless the unit has a FileDescriptorStoreMax, and says nothing of it.
+ */
+static bool keep_by_systemd(int fd)
+{
+	static char text[] = "FDSTORE=1\nFDNAME=spool\n";
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct iovec part = { text, sizeof(text) - 1 };
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	size_t len = path ? strlen(path) : 0;
+	if (len < 2 || len > sizeof(address.sun_path))
+		return false;
+	memcpy(address.sun_path, path, len);
+	if (path[0] == '@')
+		address.sun_path[0] = '\0';
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	const struct msghdr message = {
+		.msg_name = &address,
+		.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len),
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	int notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool sent = notify >= 0 && sendmsg(notify, &message, MSG_NOSIGNAL) > 0;
+	if (notify >= 0)
+		close(notify);
+	return sent;
+}
+
 static struct shared *map(int fd, size_t bytes)
 {
-	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-	if (fd >= 0 && ftruncate(fd, (off_t)bytes) != 0)
+	if (ftruncate(fd, (off_t)bytes) != 0)
 		return NULL;
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
@@ -168,14 +205,16 @@ struct spool *spool_open(const char *path, size_t size_bytes, bool *survives, st
 {
 	size_t ring = (size_bytes < SIZE_MIN ? SIZE_MIN : size_bytes) / ALIGN * ALIGN;
 	int fd = inherited();
-	if (fd < 0 && path && (fd = open_file(path, sizeof(struct shared) + ring, err)) < 0)
-		return NULL;
-	*survives = fd >= 0;
-	struct spool *spool = spool_new(fd, ring);
+	*survives = fd >= 0 || path;
+	if (fd < 0 && path)
+		fd = open_file(path, sizeof(struct shared) + ring, err);
+	else if (fd < 0 && (fd = spool_memfd()) >= 0)
+		*survives = keep_by_systemd(fd);
+	struct spool *spool = fd >= 0 ? spool_new(fd, ring) : NULL;
 	if (!spool)
 		err_set(err, "no memory for the spool: %s", strerror(errno));
 	if (fd >= 0)
-		close(fd); /* the holder, or the file system, has it */
+		close(fd); /* whoever keeps it has it; the mapping stays */
 	return spool;
 }
 

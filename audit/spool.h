@@ -26,8 +26,9 @@ struct spool;
 
 /*
  * What backs the memory: a descriptor handed over under the name "spool"
- * (sd_listen_fds_with_names(3)), else the file `path` on a tmpfs, else (NULL) memory of this
- * process alone. *survives: it outlives the process. NULL with err set.
+ * (sd_listen_fds_with_names(3)), else the file `path` on a tmpfs, else (NULL) a memfd, which
+ * systemd is asked to keep (FDSTORE, sd_notify(3)). *survives: somebody keeps it. NULL with err
+ * set.
  */
 struct spool *spool_open(const char *path, size_t size_bytes, bool *survives, struct err *err);
 void spool_free(struct spool *spool);

@@ -78,15 +78,12 @@ static void take_rfc3164(struct slice *line)
 	*line = slice_from(*line, tag_end == SIZE_MAX ? len : len + tag_end + 2);
 }
 
-struct slice syslog_message(struct slice line, bool *has_header)
+struct slice syslog_message(struct slice line)
 {
 	while (
 	    line.len && (line.ptr[line.len - 1] == '\0' || ascii_is_space(line.ptr[line.len - 1])))
 		line.len--;
-	bool header = take_priority(&line);
-	if (header && !take_rfc5424(&line))
+	if (take_priority(&line) && !take_rfc5424(&line))
 		take_rfc3164(&line);
-	if (has_header)
-		*has_header = header;
 	return line;
 }

@@ -6,6 +6,5 @@
 /*
  * Takes off a header of RFC 5424 ("<134>1 2026-... host app pid msgid - "), of RFC 3164 ("<134>Nov
  * 24 01:49:00 host app[1]: ") or a bare "<134>", then line ends, NULs and blanks at the end.
- * *has_header says whether there was one; it may be NULL.
  */
-struct slice syslog_message(struct slice line, bool *has_header);
+struct slice syslog_message(struct slice line);

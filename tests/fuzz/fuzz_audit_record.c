@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct seqtrack *track;
 	struct slice line = slice_of(data, size);
-	struct slice message = syslog_message(line, NULL);
+	struct slice message = syslog_message(line);
 	struct scan_object object;
 	struct seq_gap gap;
 

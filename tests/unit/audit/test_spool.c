@@ -5,10 +5,12 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -229,6 +231,76 @@ static void a_kill_while_receiving_loses_and_repeats_nothing(void **state)
 	assert_int_equal(expected, sent);
 }
 
+/* systemd's side of FDSTORE, and what it hands to the next process. */
+static void systemd_keeps_the_memory(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char text[64] = "", name[32], fds[CMSG_SPACE(sizeof(int))];
+	struct iovec part = { text, sizeof(text) - 1 };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = fds, .msg_controllen = sizeof(fds)
+	};
+	struct err err = { 0 };
+	bool survives;
+	int kept = -1;
+	(void)state;
+	int n = snprintf(name, sizeof(name), "@sallyport-test-%d", (int)getpid());
+	memcpy(address.sun_path + 1, name + 1, (size_t)n - 1);
+	int notify = socket(AF_UNIX, SOCK_DGRAM, 0);
+	assert_int_equal(bind(notify, (struct sockaddr *)&address,
+	                     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n)),
+	    0);
+	setenv("NOTIFY_SOCKET", name, 1);
+	struct spool *spool = spool_open(NULL, 0, &survives, &err);
+	unsetenv("NOTIFY_SOCKET");
+	assert_non_null(spool);
+	assert_true(survives);
+	assert_true(recvmsg(notify, &message, MSG_DONTWAIT) > 0);
+	assert_string_equal(text, "FDSTORE=1\nFDNAME=spool\n");
+	const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	if (!header)
+		fail_msg("no descriptor came");
+	else
+		memcpy(&kept, CMSG_DATA(header), sizeof(kept));
+	spool_recover(spool, &log_id, 1);
+	send_number(7);
+	receive(spool);
+	spool_free(spool);
+
+	pid_t child = fork();
+	if (child == 0) {
+		char pid[16];
+		snprintf(pid, sizeof(pid), "%d", (int)getpid());
+		setenv("LISTEN_PID", pid, 1);
+		setenv("LISTEN_FDNAMES", "sallyport-audit.socket:spool", 1);
+		dup2(kept, 4);
+		spool = spool_open(NULL, 0, &survives, &err);
+		_exit(spool && survives && spool_recover(spool, &log_id, 1) == 1 && take(spool) == 7
+		          ? 0
+		          : 1);
+	}
+	int status;
+	waitpid(child, &status, 0);
+	assert_int_equal(status, 0);
+	close(kept);
+	close(notify);
+}
+
+static void without_a_keeper_it_works_and_says_so(void **state)
+{
+	struct err err = { 0 };
+	bool survives = true;
+	(void)state;
+	struct spool *spool = spool_open(NULL, 0, &survives, &err);
+	assert_non_null(spool);
+	assert_false(survives);
+	spool_recover(spool, &log_id, 1);
+	send_number(7);
+	assert_int_equal(receive(spool), 1);
+	assert_int_equal(take(spool), 7);
+	spool_free(spool);
+}
+
 static void a_spool_is_never_on_a_disk_or_shared(void **state)
 {
 	char file[] = "/var/tmp/sallyport-test-spool.XXXXXX";
@@ -251,6 +323,9 @@ static void a_spool_is_never_on_a_disk_or_shared(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(systemd_keeps_the_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    without_a_keeper_it_works_and_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(lines_come_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    a_full_spool_says_so_and_loses_nothing, setup, teardown),
