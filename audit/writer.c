@@ -20,6 +20,7 @@ enum {
 	   the log. */
 	CLOCK_JUMP_MS = 60 * 1000,
 	CLOCK_TRUST_MS = 3600 * 1000,
+	CLOCK_START_MS = 600 * 1000, /* nor at the start: clocks are set late at boot */
 	COMPLAIN_EVERY_MS = 10 * 1000,
 	REPLAY_BYTES = 64 << 20, /* of each of */
 	REPLAY_SEGMENTS = 2,
@@ -286,7 +287,9 @@ static void end(struct writer *w)
 	char text[ERR_TEXT_MAX + ERR_FILE_MAX];
 	int64_t now_ms = clock_unix_ms();
 	if (w->has_given_up) {
-		log_error("%llu records could not be written before the end",
+		log_error(
+		    "%llu records could not be written before the end; they are lost unless the spool "
+		    "outlives this process",
 		    (unsigned long long)w->lost);
 		journal_abandon(w->options.journal);
 		return;
@@ -424,6 +427,7 @@ struct writer *writer_start(const struct writer_options *options)
 	pthread_mutex_init(&w->mutex, NULL);
 	w->clock_offset_ms = clock_offset();
 	w->next_tick_ms = clock_monotonic_ms() + TICK_MS;
+	w->clock_trusted_ms = clock_monotonic_ms() + CLOCK_START_MS;
 	recover(w);
 	replay(w);
 	tell_start(w);
