@@ -25,7 +25,7 @@ static struct options {
 	struct cli_list groups, claims, audiences, algorithms, scopes;
 	const char *ca_file, *now;
 	bool signature_only, batch, json, allow_http;
-	uint64_t leeway_s, max_lifetime_s;
+	uint64_t leeway_s, max_lifetime_s, count;
 	const char *listen, *tls_cert, *tls_key, *keys;
 } options = {
 	.type = "rsa",
@@ -34,6 +34,7 @@ static struct options {
 	.lifetime = "3600",
 	.typ = "JWT",
 	.leeway_s = 30,
+	.count = 1,
 	.listen = "127.0.0.1:9443",
 	.keys = "issuer",
 };
@@ -126,21 +127,33 @@ static const char *issuer_name(char *text, size_t size)
 	return text;
 }
 
-static bool mint(const struct cognito_token *token, struct buf *out, struct err *err)
+static bool mint_one(const struct signing_key *key, const struct alg *alg,
+    const struct cognito_token *token, struct err *err)
+{
+	struct buf out;
+	json_t *claims = cognito_claims(token, err);
+	buf_init(&out, 0);
+	bool ok = claims && signing_key_sign(
+	                        key, alg, options.typ[0] ? options.typ : NULL, claims, &out, err);
+	if (ok)
+		puts(buf_cstr(&out));
+	buf_release(&out);
+	json_decref(claims);
+	return ok;
+}
+
+static bool mint(const struct cognito_token *token, struct err *err)
 {
 	struct signing_key key;
 	const struct alg *alg = options.alg ? alg_find(slice_of_cstr(options.alg)) : NULL;
 	if (options.alg && !alg)
 		return err_set(err, "unknown algorithm '%s'", options.alg);
-	json_t *claims = cognito_claims(token, err);
-	bool ok = claims && signing_key_load(&key, options.key, err);
-	if (ok) {
-		ok = use_kid(&key, err) &&
-		     signing_key_sign(
-		         &key, alg, options.typ[0] ? options.typ : NULL, claims, out, err);
-		signing_key_release(&key);
-	}
-	json_decref(claims);
+	if (!signing_key_load(&key, options.key, err))
+		return false;
+	bool ok = use_kid(&key, err);
+	for (uint64_t i = 0; ok && i < options.count; i++)
+		ok = mint_one(&key, alg, token, err);
+	signing_key_release(&key);
 	return ok;
 }
 
@@ -148,7 +161,6 @@ static int run_mint(int argc, char **argv)
 {
 	char issuer[2048];
 	struct err err = { 0 };
-	struct buf out;
 	int64_t lifetime_s;
 	(void)argc;
 	(void)argv;
@@ -168,12 +180,7 @@ static int run_mint(int argc, char **argv)
 		.issued_unix_s = clock_unix_s() + (lifetime_s < 0 ? lifetime_s - 3600 : 0),
 		.lifetime_s = lifetime_s < 0 ? 3600 : lifetime_s,
 	};
-	buf_init(&out, 0);
-	bool ok = mint(&token, &out, &err);
-	if (ok)
-		puts(buf_cstr(&out));
-	buf_release(&out);
-	return ok ? CLI_OK : complain(&err);
+	return mint(&token, &err) ? CLI_OK : complain(&err);
 }
 
 /* ---- the token of an argument -------------------------------------------------------------------
@@ -432,6 +439,7 @@ static const struct cli_option mint_options[] = {
 	{ "lifetime", 'l', CLI_STRING, &options.lifetime, "SECONDS", "exp - iat; negative: expired so long ago (default 3600)", 0, 0 },
 	{ "use", 'u', CLI_STRING, &options.use, "USE", "access or id (default access)", 0, 0 },
 	{ "claim", 0, CLI_LIST, &options.claims, "NAME=JSON", "any claim; NAME= removes one", 0, 0 },
+	{ "count", 'n', CLI_UINT, &options.count, "N", "so many tokens, one on each line, alike but for jti (default 1)", 1, 10000000 },
 	{ 0 },
 };
 

@@ -10,8 +10,10 @@
  * it delayed (no coordinated omission). Without --rate each connection sends its next request when
  * the answer is there.
  * --raw gives whole requests to send (several are taken in turn); else a GET of the URL with the
- * --header lines. Prints one JSON object: requests by status, failures by kind, requests/s, latency
- * percentiles in µs. A failure is a request that was sent, or was due, and got no whole answer.
+ * --header lines. --tokens FILE: each request takes the next line as its bearer token, each line
+ * once before any comes again. Prints one JSON object: requests by status, failures by kind,
+ * requests/s, latency percentiles in µs. A failure is a request that was sent, or was due, and got
+ * no whole answer.
  */
 #include "common/cli.h"
 #include "common/clock.h"
@@ -32,9 +34,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 20000, RAW_MAX = 256, BUCKETS = 64 * 64 };
+enum { CONNECTIONS_MAX = 20000, RAW_MAX = 256, BUCKETS = 64 * 64, TOKENS_BYTES_MAX = 2000000000 };
 
-static const char *opt_url, *opt_ca, *opt_method = "GET", *opt_body, *opt_cert, *opt_key;
+static const char *opt_url, *opt_ca, *opt_method = "GET", *opt_body, *opt_cert, *opt_key,
+                                     *opt_tokens;
 static struct cli_list opt_headers, opt_raw;
 static uint64_t opt_rate, opt_connections = 16, opt_seconds = 10, opt_timeout_ms = 10000, opt_count;
 static bool opt_close;
@@ -64,6 +67,7 @@ struct conn {
 	struct slice out;
 	struct buf in;
 	size_t next_raw;
+	struct buf own; /* with --tokens: the request, made anew each time */
 	struct conn *next_free;
 };
 
@@ -74,6 +78,8 @@ static socklen_t peer_len;
 static char peer_name[256], peer_port[16], peer_path[4096];
 static struct buf raws[RAW_MAX];
 static size_t raw_count;
+static struct buf tokens; /* of --tokens: lines */
+static struct slice tokens_left;
 static struct conn *conns, *free_list;
 static struct histogram histogram;
 static uint64_t statuses[600], failures[FAIL_COUNT], started_us, issued, done, connects;
@@ -202,10 +208,27 @@ static void conn_fail(struct conn *c, enum failure why)
 	conn_next(c);
 }
 
+/* Behind the request line. */
+static struct slice with_next_token(struct buf *own, struct slice request)
+{
+	struct slice token;
+	size_t line = slice_find(request, SLICE("\r\n")) + 2;
+	if (!tokens_left.len)
+		tokens_left = buf_slice(&tokens);
+	slice_cut(tokens_left, '\n', &token, &tokens_left);
+	buf_reset(own);
+	buf_append_slice(own, slice_sub(request, 0, line));
+	buf_printf(own, "Authorization: Bearer %.*s\r\n", SLICE_ARG(token));
+	buf_append_slice(own, slice_from(request, line));
+	return buf_slice(own);
+}
+
 static void conn_send(struct conn *c)
 {
 	c->next_raw = (c->next_raw + 1) % raw_count;
 	c->out = buf_slice(&raws[c->next_raw]);
+	if (tokens.len)
+		c->out = with_next_token(&c->own, c->out);
 	c->sent = 0;
 	c->state = CONN_READY;
 	on_io(loop, &c->io, EV_WRITE);
@@ -344,7 +367,7 @@ static void conn_write(struct conn *c)
 {
 	while (c->sent < c->out.len) {
 		struct slice rest = slice_from(c->out, c->sent);
-		char *bytes = raws[c->next_raw].data + c->sent;
+		char *bytes = (tokens.len ? c->own.data : raws[c->next_raw].data) + c->sent;
 		ssize_t n = conn_io(c, true, bytes, rest.len);
 		if (n == 0)
 			return;
@@ -487,6 +510,9 @@ static bool url_parse(void)
 
 static bool requests_load(struct err *err)
 {
+	buf_init(&tokens, 0);
+	if (opt_tokens && !file_read(opt_tokens, TOKENS_BYTES_MAX, &tokens, err))
+		return false;
 	for (size_t i = 0; i < opt_raw.count && i < RAW_MAX; i++) {
 		buf_init(&raws[i], 0);
 		if (!file_read(opt_raw.items[i], 1 << 20, &raws[i], err))
@@ -572,6 +598,7 @@ static void conns_init(void)
 		c->fd = -1;
 		c->next_raw = i % raw_count;
 		buf_init(&c->in, 0);
+		buf_init(&c->own, 0);
 		ev_init(&c->io, on_io);
 		c->io.data = c;
 		ev_init(&c->timer, on_timeout);
@@ -620,6 +647,8 @@ static const struct cli_option options[] = {
 	{ "body", 0, CLI_STRING, &opt_body, "FILE", "the request's body", 0, 0 },
 	{ "raw", 0, CLI_LIST, &opt_raw, "FILE", "a whole request; several are taken in turn", 0,
 	    0 },
+	{ "tokens", 0, CLI_STRING, &opt_tokens, "FILE",
+	    "bearer tokens, one on each line; a request takes the next", 0, 0 },
 	{ "rate", 'r', CLI_UINT, &opt_rate, "N", "requests per second, open loop; 0: closed loop",
 	    0, 10000000 },
 	{ "connections", 'c', CLI_UINT, &opt_connections, "N", "at most so many connections", 1,
