@@ -355,6 +355,7 @@ static void add_process(
 	add_uint(scope, "client_timeout_ms", s->client_timeout_ms);
 	add_uint(scope, "request_timeout_ms", s->request_timeout_ms);
 	add_uint(scope, "upstream_connect_timeout_ms", s->upstream_connect_timeout_ms);
+	add_flag(scope, "retry_unanswered", s->upstream_retry_unanswered);
 	add_uint(scope, "agent_timeout_ms", s->agent_timeout_ms);
 	add_text(scope, "agent_metrics", s->agent_metrics);
 	add_text(scope, "admin_listen", s->admin_listen);
