@@ -40,7 +40,7 @@ static const char *opt_url, *opt_ca, *opt_method = "GET", *opt_body, *opt_cert, 
                                      *opt_tokens;
 static struct cli_list opt_headers, opt_raw;
 static uint64_t opt_rate, opt_connections = 16, opt_seconds = 10, opt_timeout_ms = 10000, opt_count;
-static bool opt_close;
+static bool opt_close, opt_warm;
 
 /* Log-linear histogram: 64 sub-buckets per power of two, 1.6 % wide. */
 struct histogram {
@@ -84,7 +84,8 @@ static struct conn *conns, *free_list;
 static struct histogram histogram;
 static uint64_t statuses[600], failures[FAIL_COUNT], started_us, issued, done, connects;
 static ev_timer pace, stop_timer;
-static bool stopping;
+static bool stopping, warming;
+static uint64_t warmed;
 
 static size_t bucket_of(uint64_t us)
 {
@@ -173,12 +174,44 @@ static void maybe_end(void)
 		ev_break(loop, EVBREAK_ALL);
 }
 
+/* Every connection has had its first answer, or failed to: from here on everything counts. */
+static void measure_begin(void)
+{
+	warming = false;
+	histogram = (struct histogram){ 0 };
+	memset(statuses, 0, sizeof(statuses));
+	memset(failures, 0, sizeof(failures));
+	issued = done = connects = 0;
+	started_us = clock_monotonic_us();
+	ev_timer_set(&stop_timer, (double)opt_seconds, 0);
+	ev_timer_start(loop, &stop_timer);
+}
+
+static void conn_begin(struct conn *c, uint64_t due_us)
+{
+	issued++;
+	c->pending = true;
+	c->due_us = due_us;
+	ev_timer_set(&c->timer, (double)opt_timeout_ms / 1000, 0);
+	ev_timer_start(loop, &c->timer);
+	if (c->fd < 0)
+		conn_open(c);
+	else
+		conn_send(c);
+}
+
 /* Takes the next request that is due, if one is; else rests. */
 static void conn_next(struct conn *c)
 {
 	uint64_t now = clock_monotonic_us();
 	ev_timer_stop(loop, &c->timer);
 	c->pending = false;
+	if (warming) {
+		conn_put_free(c);
+		if (++warmed == opt_connections)
+			measure_begin();
+		return;
+	}
 	if (all_issued()) {
 		conn_put_free(c);
 		maybe_end();
@@ -189,15 +222,7 @@ static void conn_next(struct conn *c)
 		conn_put_free(c);
 		return;
 	}
-	issued++;
-	c->pending = true;
-	c->due_us = due;
-	ev_timer_set(&c->timer, (double)opt_timeout_ms / 1000, 0);
-	ev_timer_start(loop, &c->timer);
-	if (c->fd < 0)
-		conn_open(c);
-	else
-		conn_send(c);
+	conn_begin(c, due);
 }
 
 static void conn_fail(struct conn *c, enum failure why)
@@ -453,7 +478,7 @@ static void on_pace(struct ev_loop *l, ev_timer *timer, int events)
 	(void)l;
 	(void)timer;
 	(void)events;
-	while (free_list && !all_issued()) {
+	while (free_list && !warming && !all_issued()) {
 		uint64_t due = opt_rate ? started_us + issued * 1000000 / opt_rate : 0;
 		if (due > clock_monotonic_us())
 			break;
@@ -607,6 +632,17 @@ static void conns_init(void)
 	}
 }
 
+/* One request on each connection that does not count, so that no handshake does. */
+static void warm(void)
+{
+	warming = true;
+	for (uint64_t i = 0; i < opt_connections; i++) {
+		struct conn *c = free_list;
+		free_list = c->next_free;
+		conn_begin(c, clock_monotonic_us());
+	}
+}
+
 static int run(int argc, char **argv)
 {
 	struct err err = { 0 };
@@ -626,11 +662,13 @@ static int run(int argc, char **argv)
 	}
 	loop = ev_default_loop(0);
 	conns_init();
-	started_us = clock_monotonic_us();
 	ev_timer_init(&pace, on_pace, 0, 0.0005);
 	ev_timer_start(loop, &pace);
-	ev_timer_init(&stop_timer, on_stop, (double)opt_seconds, 0);
-	ev_timer_start(loop, &stop_timer);
+	ev_init(&stop_timer, on_stop);
+	if (opt_warm)
+		warm();
+	else
+		measure_begin();
 	ev_run(loop, 0);
 	report((double)(clock_monotonic_us() - started_us) / 1e6);
 	return CLI_OK;
@@ -656,6 +694,8 @@ static const struct cli_option options[] = {
 	{ "seconds", 's', CLI_UINT, &opt_seconds, "N", "how long to send", 1, 86400 },
 	{ "count", 'n', CLI_UINT, &opt_count, "N", "stop after so many requests", 0, UINT64_MAX },
 	{ "timeout-ms", 0, CLI_UINT, &opt_timeout_ms, "N", "per request", 1, 600000 },
+	{ "warm", 'w', CLI_FLAG, &opt_warm, NULL,
+	    "the first request of each connection does not count", 0, 0 },
 	{ "close", 0, CLI_FLAG, &opt_close, NULL, "a new connection for each request", 0, 0 },
 	{ 0 },
 };

@@ -1,133 +1,159 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# make bench: the gateway beside a plain HAProxy, interleaved in one run on this machine; ratios are what counts.
-# Writes build/bench/results.json and the table between the marks in docs/performance.md. --quick: shorter rounds, no file changed.
-# The CRS is Debian's (3.3), or the release CRS_DIR points at.
+# make bench: the gateway beside its peers, interleaved in one run on this machine; ratios are what counts. About ten minutes.
+# Writes build/bench/results.json and what stands between the marks in docs/performance.md with its plots. --quick: a minute, no file changed.
+# The CRS is Debian's (3.3) and a release of version 4 at CRS_DIR. What is not there is skipped and said to be.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-ROUNDS=3 SECONDS_EACH=5 QUICK=
-[ "${1:-}" = --quick ] && { ROUNDS=1 SECONDS_EACH=2 QUICK=1; }
+ROUNDS=${ROUNDS:-3} SECONDS_EACH=${SECONDS_EACH:-2} QUICK=
+[ "${1:-}" = --quick ] && { ROUNDS=1 SECONDS_EACH=1 QUICK=1; }
 make -s -j"$(nproc)" all test-tools || exit 1
 . haproxy/dev/stack.sh
-STACK_DIR=$(mktemp -d "${TMPDIR:-/tmp}/sallyport-bench.XXXXXX")
-STACK_BIN=$PWD/build/release
+. tests/bench/contenders.sh
+load_before=$(cut -d' ' -f1-3 /proc/loadavg)
+bench_setup
+bench_start || exit 1
 OUT=build/bench
-mkdir -p "$OUT"
-trap 'stack_stop; rm -rf "$STACK_DIR"' EXIT
-trap 'exit 130' INT TERM
-stack_free_ports
-free_port PLAIN_PORT
-free_port UPSTREAM_PORT
-
-# One service per contender, all behind the same gateway and in front of the same upstream.
-stack_parameters() {
-	local p=/bank/dev service
-	{
-		parameter "$p/cognito/staff/pool-id" eu-west-1_staff
-		parameter "$p/cognito/staff/client/back-office" back-office
-		parameter "$p/cognito/staff/client/api-authoriser" api-authoriser
-		parameter "$p/cognito/customers/pool-id" eu-west-1_customers
-		parameter "$p/cognito/customers/client/mobile" mobile
-		parameter "$p/cognito/customers/client/web" web
-		parameter "$p/kms/operational/arn" arn:aws:kms:eu-west-1:000000000000:key/11111111-2222-3333-4444-555555555555
-		for service in token aws crs; do
-			service_parameters "$service" "https://localhost:$UPSTREAM_PORT" v1 "/v1/$service" staff
-			parameter "$p/api-services/$service/throttle-rate" 400000
-			parameter "$p/api-services/$service/throttle-burst" 900000
-		done
-		parameter "$p/api-services/token/waf" off
-		parameter "$p/api-services/aws/waf-ruleset" aws
-		parameter "$p/api-services/crs/waf-ruleset" crs
-	} | jq -s '{Parameters: .}' >"$STACK_DIR/parameters.json"
-}
-STACK_SETTINGS='.services = ["token", "aws", "crs"] | .throttle.ceiling_rate = 500000 | .throttle.ceiling_burst = 1000000 | .nbthread = 1 | .waf.default_ruleset = "aws" | .log.target = "127.0.0.1:9"'
-
-# The fastest upstream there is, and the plain proxy the gateway is compared with: same TLS, same upstream, nothing else.
-stack_upstreams() {
-	cat >"$STACK_DIR/plain.cfg" <<-EOF
-		global
-		    nbthread 1
-		    tune.bufsize 131072
-		defaults
-		    mode http
-		    timeout client 30s
-		    timeout server 30s
-		    timeout connect 1s
-		frontend upstream
-		    bind 127.0.0.1:$UPSTREAM_PORT ssl crt $STACK_DIR/tls/server.pem
-		    http-request wait-for-body time 5s if METH_POST
-		    http-request return status 200 content-type application/json string '{"balance":"125.00","currency":"EUR"}'
-		frontend plain
-		    bind 127.0.0.1:$PLAIN_PORT ssl crt $STACK_DIR/tls/server.pem alpn h2,http/1.1
-		    default_backend upstream
-		backend upstream
-		    http-reuse safe
-		    server s localhost:$UPSTREAM_PORT ssl verify required ca-file $STACK_DIR/tls/ca.pem verifyhost localhost
-	EOF
-	stack_spawn plain haproxy -f "$STACK_DIR/plain.cfg"
-	stack_wait_port "$PLAIN_PORT" plain
-}
-stack_access_log() { :; }
-stack_start || exit 1
 
 token=$(stack_token staff --lifetime 7200)
-cat >"$STACK_DIR/transfer.json" <<'EOF'
-{"from":"DE89370400440532013000","to":"GB29NWBK60161331926819","amount":{"currency":"EUR","value":"125.00"},"reference":"Invoice 2026/11-042, thank you","executionDate":"2026-11-30","instant":false,"notify":["email"],"id":"6f1d2c3b-0a4e-4a53-8f0e-4b2f0b9c1d77"}
-EOF
 query='12345678/transactions?from=2026-10-01&to=2026-11-01&limit=50&cursor=eyJpZCI6MTIzfQ'
-headers=(-H "Authorization: Bearer $token" -H "User-Agent: sallyport-bench/1.0" -H "Accept: application/json" -H "Accept-Encoding: gzip" -H "X-Request-Id: 6f1d2c3b")
-url_of() { if [ "$1" = plain ]; then echo "https://localhost:$PLAIN_PORT/v1/plain/$query"; else echo "https://localhost:$GATEWAY_PORT/v1/$1/$query"; fi; }
-load() { # CONTENDER KIND [options]
-	local url extra=()
-	url=$(url_of "$1")
-	[ "$2" = post ] && extra=(--method POST --body "$STACK_DIR/transfer.json" -H "Content-Type: application/json")
-	shift 2
-	"$STACK_BIN/tests/bench/load" --url "$url" --ca "$STACK_DIR/tls/ca.pem" "${headers[@]}" "${extra[@]}" "$@"
+agent_headers=(-H "User-Agent: sallyport-bench/1.0" -H "Accept: application/json" -H "Accept-Encoding: gzip" -H "X-Request-Id: 6f1d2c3b")
+headers=(-H "Authorization: Bearer $token" "${agent_headers[@]}")
+
+# --- the requests -----------------------------------------------------------------------------------------
+transfer='{"from":"DE89370400440532013000","to":"GB29NWBK60161331926819","amount":{"currency":"EUR","value":"125.00"},"reference":"Invoice 2026/11-042, thank you","executionDate":"2026-11-30","instant":false,"notify":["email"],"id":"6f1d2c3b-0a4e-4a53-8f0e"}'
+printf %s "$transfer" >"$STACK_DIR/json"
+jq -nc '[range(75) | {creditor: "GB29NWBK60161331926819", name: "Employee number \(.)", amount: {currency: "EUR", value: "\(2000 + .).00"}, reference: "Salary November 2026, personnel number \(.)", executionDate: "2026-11-30", urgent: false, notify: "employee-\(.)@bank.example"}]' >"$STACK_DIR/json16k"
+for i in $(seq 40); do printf '%sfield_%s=Some+ordinary+text+number+%s+of+the+form' "$([ "$i" = 1 ] || echo '&')" "$i" "$i"; done >"$STACK_DIR/form"
+cat >"$STACK_DIR/kinds" <<-END
+	get GET
+	json POST application/json
+	form POST application/x-www-form-urlencoded
+	json16k POST application/json
+END
+kinds="get json form json16k"
+
+load() { "$STACK_BIN/tests/bench/load" --ca "$STACK_DIR/tls/ca.pem" "$@"; }
+send() { # CONTENDER KIND [options]: load with the request of that kind
+	local kind method type args=()
+	read -r kind method type < <(grep "^$2 " "$STACK_DIR/kinds")
+	[ "$method" = POST ] && args=(--method POST --body "$STACK_DIR/$kind" -H "Content-Type: $type")
+	load --url "${URL[$1]}/$query" "${headers[@]}" "${args[@]}" "${@:3}"
 }
-contenders="plain token aws crs"
-crs_name=$([ -n "${CRS_DIR:-}" ] && basename "$CRS_DIR" || echo "CRS $(dpkg-query -W -f '${Version}' modsecurity-crs 2>/dev/null)")
 
+# --- measuring --------------------------------------------------------------------------------------------
 : >"$OUT/runs.jsonl"
-note() { jq -c --arg c "$1" --arg k "$2" --arg w "$3" '. + {contender: $c, kind: $k, load: $w}' >>"$OUT/runs.jsonl"; }
-for c in $contenders; do load "$c" get --connections 16 --seconds 1 >/dev/null; done
-for round in $(seq "$ROUNDS"); do
-	for kind in get post; do
-		for c in $contenders; do
-			echo "round $round/$ROUNDS: $kind $c" >&2
-			load "$c" "$kind" --connections 32 --seconds "$SECONDS_EACH" | note "$c" "$kind" closed
-		done
+# measure CONTENDER KIND LOAD COMMAND...: one line of results, with the CPU time of each process that works for the contender
+measure() {
+	local c=$1 kind=$2 what=$3 pid before=() i=0 cpu=() out
+	shift 3
+	for pid in ${PIDS[$c]}; do before+=("$(cpu_us "$pid")"); done
+	out=$("$@") || { echo "failed: $c $kind $what" >&2; return; }
+	for pid in ${PIDS[$c]}; do
+		cpu+=("$(($(cpu_us "$pid") - before[i]))")
+		i=$((i + 1))
 	done
-done
-# Open loop at half of what the slowest contender carries: latency without queues, stalls seen in every request they delay.
-rate=$(jq -s '[group_by(.contender)[] | map(.rps) | add / length] | min / 2 | floor' "$OUT/runs.jsonl")
-for round in $(seq "$ROUNDS"); do
-	for c in $contenders; do
-		echo "round $round/$ROUNDS: latency at $rate/s, $c" >&2
-		load "$c" get --connections 32 --seconds "$SECONDS_EACH" --rate "$rate" | note "$c" get open
+	jq -c --arg c "$c" --arg k "$kind" --arg w "$what" --arg load "$(cut -d' ' -f1 /proc/loadavg)" \
+		'. + {contender: $c, kind: $k, load: $w, loadavg: ($load | tonumber), cpu_us: ($ARGS.positional | map(tonumber))}' --args "${cpu[@]}" <<<"$out" >>"$OUT/runs.jsonl"
+}
+has() { case " ${contenders[*]} " in *" $1 "*) true ;; *) false ;; esac; }
+present() { local c; for c in "$@"; do has "$c" && echo "$c"; done; }
+# rounds LIST-OF-CONTENDERS COMMAND...: the command for each contender in turn, ROUNDS times
+rounds() {
+	local list=$1 round c
+	shift
+	for round in $(seq "$ROUNDS"); do
+		for c in $list; do "$@" "$c"; done
 	done
+}
+say() { echo "$(date +%T) $*" >&2; }
+
+closed() { measure "$3" "$1" "$2" send "$3" "$1" --warm --connections "${2#c}" --seconds "$SECONDS_EACH"; }
+open_loop() { measure "$3" get "$2" send "$3" get --warm --connections 32 --seconds "$SECONDS_EACH" --rate "$1"; }
+ordinary() {
+	local f raw=() dir=$STACK_DIR/ordinary-$1
+	[ -d "$dir" ] || python3 tests/bench/ordinary.py "$dir" "localhost:1" "/${URL[$1]#https://localhost:*/}" "$token"
+	for f in "$dir"/*.http; do raw+=(--raw "$f"); done
+	measure "$1" ordinary c32 load --url "${URL[$1]}" "${raw[@]}" --warm --connections 32 --seconds "$SECONDS_EACH"
+}
+# 19 good requests and one whose token has a broken signature.
+mixed() {
+	local i raw=() sent=$token
+	for i in $(seq 20); do
+		[ "$i" = 20 ] && sent=${token%??????????}AAAAAAAAAA
+		printf 'GET /%s/%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nUser-Agent: sallyport-bench/1.0\r\nAccept: application/json\r\n\r\n' \
+			"${URL[$1]#https://localhost:*/}" "$query" "$sent" >"$STACK_DIR/mixed-$1-$i"
+		raw+=(--raw "$STACK_DIR/mixed-$1-$i")
+	done
+	measure "$1" mixed c32 load --url "${URL[$1]}" "${raw[@]}" --warm --connections 32 --seconds "$SECONDS_EACH"
+}
+new_connections() { measure "$1" connect c32 send "$1" get --connections 32 --seconds "$SECONDS_EACH" --close; }
+# As many distinct tokens as the fastest round needs: each request is the first with its token.
+cold() { measure "$1" cold c32 load --url "${URL[$1]}/$query" "${agent_headers[@]}" --tokens "$STACK_DIR/tokens" --warm --connections 32 --count "$(($(wc -l <"$STACK_DIR/tokens") - 32))" --seconds 60; }
+h2() {
+	local h=() i
+	for ((i = 1; i < ${#headers[@]}; i += 2)); do h+=(-H "${headers[i]}"); done
+	measure "$1" h2 c32 h2_load "$1" "${h[@]}"
+}
+h2_load() { # h2load's report as load prints it
+	local c=$1
+	shift
+	h2load -c 32 -m 4 -D "$SECONDS_EACH" --warm-up-time=1 "$@" "${URL[$c]}/$query" 2>/dev/null | awk '
+		/^finished in/ { rps = $4 }
+		/^requests:/ { done = $8; total = $2 }
+		/^status codes:/ { ok = $3 }
+		END { printf "{\"rps\":%s,\"requests\":%d,\"issued\":%d,\"status\":{\"200\":%d}}", rps + 0, done, done, ok }'
+}
+
+all="${contenders[*]}"
+ours=$(present token aws crs crs4)
+say "contenders: $all"
+for c in $all; do send "$c" get --connections 32 --seconds 1 >/dev/null; done
+for kind in $kinds; do
+	say "closed loop: $kind"
+	rounds "$all" closed "$kind" c32
 done
-
-jq -s --arg machine "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(nproc) cores" --arg haproxy "$(haproxy -v | sed -n 's/.*version \([^ ]*\).*/\1/p' | head -1)" \
-	--arg openssl "$(openssl version | cut -d' ' -f2)" --arg crs "$crs_name" --arg load "$(cut -d' ' -f1-3 /proc/loadavg)" --argjson rate "$rate" '
-	def median: sort | .[length / 2 | floor];
-	{machine: $machine, haproxy: $haproxy, openssl: $openssl, crs: $crs, loadavg: $load, open_rate: $rate,
-	 rows: (group_by([.load, .kind, .contender]) | map({load: .[0].load, kind: .[0].kind, contender: .[0].contender, rps: (map(.rps) | median | floor),
-		rps_min: (map(.rps) | min | floor), rps_max: (map(.rps) | max | floor), p50_us: (map(.p50_us) | median), p99_us: (map(.p99_us) | median),
-		failed: (map(.issued - (.status["200"] // 0)) | add)}))}' "$OUT/runs.jsonl" >"$OUT/results.json"
-
-jq -r '
-	def row($l; $k; $c): .rows[] | select(.load == $l and .kind == $k and .contender == $c);
-	def name: {plain: "HAProxy alone, TLS on both sides", token: "gateway, token check", aws: "gateway, token + AWS rules", crs: "gateway, token + CRS"}[.];
-	. as $r
-	| "Machine: \(.machine); HAProxy \(.haproxy), OpenSSL \(.openssl), \(.crs). HAProxy with one thread, agent with one thread, load generator and upstream on the same cores. Load of others at the start: \(.loadavg).\n",
-	  "| what | GET/s | of HAProxy alone | POST/s | of HAProxy alone | p50 µs at \(.open_rate)/s | p99 µs at \(.open_rate)/s | not 200 |", "|---|---|---|---|---|---|---|---|",
-	  (["plain", "token", "aws", "crs"][] | . as $c | ($r | row("closed"; "get"; $c)) as $g | ($r | row("closed"; "post"; $c)) as $p | ($r | row("open"; "get"; $c)) as $o
-		| ($r | row("closed"; "get"; "plain")) as $g0 | ($r | row("closed"; "post"; "plain")) as $p0
-		| "| \($c | name) | \($g.rps) (\($g.rps_min)–\($g.rps_max)) | \($g.rps * 100 / $g0.rps | floor) % | \($p.rps) (\($p.rps_min)–\($p.rps_max)) | \($p.rps * 100 / $p0.rps | floor) % | \($o.p50_us) | \($o.p99_us) | \($g.failed + $p.failed + $o.failed) |")' \
-	"$OUT/results.json" | tee "$OUT/table.md"
-echo "agent memory: $(awk '/^VmRSS/ { print $2 }' "/proc/$PID_agent/status") KiB" | tee -a "$OUT/table.md"
-
-if [ -z "$QUICK" ] && grep -q '<!-- bench:gateway -->' docs/performance.md 2>/dev/null; then
-	awk -v table="$OUT/table.md" '/<!-- bench:gateway -->/ { print; print ""; while ((getline line < table) > 0) print line; print ""; skip = 1; next }
-		/<!-- bench:end -->/ { skip = 0 } !skip' docs/performance.md >"$OUT/performance.md" && cp "$OUT/performance.md" docs/performance.md
+say "ordinary traffic"
+rounds "$(present plain token crs crs4 nginx coraza)" ordinary
+say "95 % good, 5 % bad"
+rounds "$(present token crs crs4)" mixed
+say "new TLS connections"
+rounds "$(present plain token crs)" new_connections
+say "h2"
+rounds "$(present plain jwt token crs crs4 nginx coraza)" h2
+if [ -z "$QUICK" ]; then
+	say "cold tokens"
+	stack_token staff --lifetime 7200 --count 3000 >"$STACK_DIR/tokens"
+	ROUNDS=1 rounds "$(present token)" cold
+	for connections in 1 4 16 64 256; do
+		say "$connections connections"
+		ROUNDS=1 rounds "$(present plain token crs crs4)" closed get "c$connections"
+	done
 fi
+# Open loop: latency counts from when a request was due, so that a stall is seen in every request it delays.
+capacity=$(jq -s '[.[] | select(.kind == "get" and .load == "c32" and (.contender | IN("token", "aws", "crs", "crs4")))] | [group_by(.contender)[] | map(.rps) | sort | .[length / 2 | floor]] | min | floor' "$OUT/runs.jsonl")
+say "latency at half of $capacity/s"
+rounds "$(present plain jwt $ours)" open_loop $((capacity / 2)) half
+if [ -z "$QUICK" ]; then
+	for percent in 10 25 75 90; do
+		ROUNDS=1 rounds "$(present plain token crs crs4)" open_loop $((capacity * percent / 100)) "rate$percent"
+	done
+fi
+
+# --- the report -------------------------------------------------------------------------------------------
+names=$(for c in "${contenders[@]}"; do jq -n --arg c "$c" --arg n "${NAME[$c]}" '{id: $c, name: $n}'; done | jq -s .)
+jq -s --argjson names "$names" --arg skipped "$(printf '%s\n' "${skipped[@]}")" --arg before "$load_before" --arg after "$(cut -d' ' -f1-3 /proc/loadavg)" --argjson capacity "$capacity" \
+	--arg machine "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(nproc) cores" --arg haproxy "$(haproxy -v | sed -n 's/.*version \([^ ]*\).*/\1/p' | head -1)" \
+	--arg openssl "$(openssl version | cut -d' ' -f2)" --argjson rss "$(awk '/^VmRSS/ { print $2 }' "/proc/$PID_agent/status")" --argjson rounds "$ROUNDS" --argjson seconds "$SECONDS_EACH" '
+	def median: sort | .[length / 2 | floor];
+	{machine: $machine, haproxy: $haproxy, openssl: $openssl, load_before: $before, load_after: $after, capacity: $capacity, agent_rss_kib: $rss, rounds: $rounds, seconds: $seconds,
+	 contenders: $names, skipped: ($skipped | split("\n") | map(select(. != ""))),
+	 rows: (group_by([.load, .kind, .contender]) | map({load: .[0].load, kind: .[0].kind, contender: .[0].contender, rps: (map(.rps) | median | floor),
+		rps_min: (map(.rps) | min | floor), rps_max: (map(.rps) | max | floor), p50_us: (map(.p50_us // 0) | median), p99_us: (map(.p99_us // 0) | median),
+		cpu_us: ((map(.requests) | add) as $n | map(.cpu_us) | transpose | map(if $n > 0 then add / $n * 10 | round / 10 else 0 end))}
+		+ {not_200: (map(.issued - (.status["200"] // 0)) | add), loadavg: (map(.loadavg) | median)}))}' "$OUT/runs.jsonl" >"$OUT/results.json" || exit 1
+jq -r -f tests/bench/report.jq "$OUT/results.json" | tee "$OUT/table.md"
+[ -z "$QUICK" ] || exit 0
+tests/bench/plots.sh "$OUT/results.json" docs/plots || exit 1
+awk -v table="$OUT/table.md" '/<!-- bench:gateway -->/ { print; print ""; while ((getline line < table) > 0) print line; print ""; skip = 1; next }
+	/<!-- bench:end -->/ { skip = 0 } !skip' docs/performance.md >"$OUT/performance.md" && cp "$OUT/performance.md" docs/performance.md

@@ -131,4 +131,5 @@ def main():
     sys.exit(1 if tap.failures else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+Writes requests of tests/waf/ordinary.yaml as files for load --raw, below PREFIX and with a bearer token.
+
+    ordinary.py DIR HOST PREFIX TOKEN
+
+Left out: methods whose answers have no body or that the upstream of the benchmark does not take, and requests that bring their own credentials.
+"""
+import os
+import sys
+
+import yaml
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "waf"))
+import run  # noqa: E402
+
+
+def main():
+    folder, host, prefix, token = sys.argv[1:]
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(run.HERE, "ordinary.yaml"), encoding="utf-8") as text:
+        specs = yaml.safe_load(text)
+    for number, spec in enumerate(specs):
+        headers = {k: v for k, v in spec.get("headers", {}).items() if k.lower() != "authorization"}
+        if spec.get("method", "GET") not in ("GET", "POST") or len(headers) < len(spec.get("headers", {})):
+            continue
+        spec = dict(spec, target=prefix + spec["target"], headers=dict(headers, Host=host, Authorization="Bearer " + token))
+        with open(os.path.join(folder, "%03d.http" % number), "wb") as out:
+            out.write(run.render(spec))
+
+
+main()

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# plots.sh RESULTS.json FOLDER: throughput against connections, overhead against load and CPU by stage, as SVG.
+set -eu
+results=$1 folder=$2
+command -v gnuplot >/dev/null || { echo "plots: no gnuplot (package gnuplot-nox)" >&2; exit 0; }
+mkdir -p "$folder"
+data=$(mktemp -d)
+trap 'rm -rf "$data"' EXIT
+# One block of "x y" for each contender that was measured at more than one x.
+series() { # LOAD-PREFIX VALUE
+	jq -r --arg prefix "$1" '. as $r | .contenders[] | . as $n
+		| [$r.rows[] | select(.contender == $n.id and .kind == "get" and (.load | test("^" + $prefix + "[0-9]+$"))) | {x: (.load | ltrimstr($prefix) | tonumber), y: '"$2"'}] | sort_by(.x)
+		| select(length > 2) | "\"\($n.name)\"", (.[] | "\(.x) \(.y)"), "", ""' "$results"
+}
+series c .rps >"$data/connections"
+series rate .p99_us >"$data/rate"
+jq -r '. as $r | .contenders[] | . as $n | $r.rows[] | select(.contender == $n.id and .kind == "get" and .load == "c32") | (.cpu_us | map(select(. >= 0.1))) as $c | "\"\($n.name)\" \($c[0] // 0) \($c[1] // 0)"' "$results" >"$data/cpu"
+blocks() { grep -c '^"' "$data/$1" || true; }
+common='set terminal svg size 720,400 font "sans-serif,11"; set grid; set key top left'
+gnuplot -e "$common; set output '$folder/connections.svg'; set logscale x 2; set xlabel 'connections'; set ylabel 'GET/s, closed loop'; set yrange [0:*]; set key outside bottom;
+	plot for [i=0:$(($(blocks connections) - 1))] '$data/connections' index i using 1:2 with linespoints title columnheader(1)"
+gnuplot -e "$common; set output '$folder/latency.svg'; set xlabel 'rate, % of what the slowest of ours carries'; set ylabel 'p99, µs (open loop)'; set logscale y; set key outside bottom;
+	plot for [i=0:$(($(blocks rate) - 1))] '$data/rate' index i using 1:2 with linespoints title columnheader(1)"
+gnuplot -e "$common; set output '$folder/cpu.svg'; set style data histogram; set style histogram rowstacked; set style fill solid; set boxwidth 0.7; set xtics rotate by -30; set ylabel 'CPU µs per GET'; set yrange [0:*]; set bmargin 9; set rmargin 14; set key top left;
+	plot '$data/cpu' using 2:xtic(1) title 'proxy', '' using 3 title 'agent'"
