@@ -145,7 +145,7 @@ names=$(for c in "${contenders[@]}"; do jq -n --arg c "$c" --arg n "${NAME[$c]}"
 jq -s --argjson names "$names" --arg skipped "$(printf '%s\n' "${skipped[@]}")" --arg before "$load_before" --arg after "$(cut -d' ' -f1-3 /proc/loadavg)" --argjson capacity "$capacity" \
 	--arg machine "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(nproc) cores" --arg haproxy "$(haproxy -v | sed -n 's/.*version \([^ ]*\).*/\1/p' | head -1)" \
 	--arg openssl "$(openssl version | cut -d' ' -f2)" --argjson rss "$(awk '/^VmRSS/ { print $2 }' "/proc/$PID_agent/status")" --argjson rounds "$ROUNDS" --argjson seconds "$SECONDS_EACH" '
-	def median: sort | .[length / 2 | floor];
+	def median: sort | (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2;
 	{machine: $machine, haproxy: $haproxy, openssl: $openssl, load_before: $before, load_after: $after, capacity: $capacity, agent_rss_kib: $rss, rounds: $rounds, seconds: $seconds,
 	 contenders: $names, skipped: ($skipped | split("\n") | map(select(. != ""))),
 	 rows: (group_by([.load, .kind, .contender]) | map({load: .[0].load, kind: .[0].kind, contender: .[0].contender, rps: (map(.rps) | median | floor),
