@@ -115,7 +115,8 @@ static struct probe handshake(const struct verification *v, int min, int max, co
 	int fd = open_connection(v->url.host, v->url.port);
 	if (ssl && fd >= 0 && SSL_set_fd(ssl, fd) == 1) {
 		if (!v->url.is_address)
-			SSL_set_tlsext_host_name(ssl, v->url.host);
+			SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+			    (void *)(uintptr_t)v->url.host);
 		if (v->url.is_address)
 			X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), v->url.host);
 		else

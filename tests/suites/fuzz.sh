@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Every fuzz harness under libFuzzer for FUZZ_SECONDS (30) each, from a copy of its corpus. Crashing inputs stay in
-# build/fuzz/runs.
+# build/fuzz/runs. With FUZZ_RUNS each tries so many inputs at most, the same ones every time.
 # FUZZ="token jwks" runs only those.
 set -u
 . tests/suites/tap.sh
@@ -22,7 +22,7 @@ for source in tests/fuzz/fuzz_*.c; do
 		[ -d "$folder" ] && cp -r "$folder"/. "$work/corpus/"
 	done
 	echo "  $unit" >&2
-	tap_run "$unit" "build/fuzz/tests/fuzz/fuzz_$unit" -max_total_time="${FUZZ_SECONDS:-30}" -timeout=20 -rss_limit_mb=2048 \
+	tap_run "$unit" "build/fuzz/tests/fuzz/fuzz_$unit" ${FUZZ_RUNS:+-runs=$FUZZ_RUNS -seed=1} -max_total_time="${FUZZ_SECONDS:-30}" -timeout=20 -rss_limit_mb=2048 \
 		-artifact_prefix="$work/" -print_final_stats=1 "$work/corpus"
 done
 tap_done
