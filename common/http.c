@@ -114,7 +114,8 @@ static void set_limits(struct setup *s, const struct http_request *request)
 static void set_connection(struct setup *s, const struct http_request *request)
 {
 	SET(s, CURLOPT_URL, request->url);
-	SET(s, CURLOPT_PATH_AS_IS, 1L); // "%2e%2e" and the like are the caller's, whatever the version of libcurl makes of them
+	SET(s, CURLOPT_PATH_AS_IS, 1L); // "%2e%2e" and the like are the caller's, whatever the
+	                                // version of libcurl makes of them
 	SET(s, CURLOPT_PROTOCOLS_STR, request->https_only ? "https" : "http,https");
 	SET(s, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (request->http1_only)

@@ -551,8 +551,8 @@ static bool requests_load(struct err *err)
 	if (opt_body && !file_read(opt_body, 1 << 24, &body, err))
 		return false;
 	buf_init(&raws[0], 0);
-	buf_printf(&raws[0], "%s %s HTTP/1.1\r\nHost: %s:%s\r\nUser-Agent: load\r\nAccept: */*\r\n", opt_method, peer_path, peer_name,
-	    peer_port);
+	buf_printf(&raws[0], "%s %s HTTP/1.1\r\nHost: %s:%s\r\nUser-Agent: load\r\nAccept: */*\r\n",
+	    opt_method, peer_path, peer_name, peer_port);
 	for (size_t i = 0; i < opt_headers.count; i++)
 		buf_printf(&raws[0], "%s\r\n", opt_headers.items[i]);
 	if (body.len)

@@ -167,7 +167,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(render(&files, &model, (struct haproxy_version){ 2, 6 }, "r", &err));
 	const struct service *s = model_find(&model, "s");
 	size_t sections = check_lines(buf_slice(&rendering_find(&files, "haproxy.cfg")->text));
-	/* frontend ×2, log_sequence, ip, route and its boot, agents, agent_metrics; two more for a second bucket */
+	/* frontend ×2, log_sequence, ip, route and its boot, agents, agent_metrics; two more for a
+	 * second bucket */
 	size_t expected =
 	    8 +
 	    (s->held_back ? 0 : 1u + (s->client_rate ? 2u : 0u) + (s->canary_url.text ? 1u : 0u));

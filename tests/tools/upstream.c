@@ -4,12 +4,12 @@
  *
  *   upstream --cert FILE --key FILE [--log FILE] [--any] NAME=PORT...
  *
- * Each NAME listens on 127.0.0.1:PORT, with --any on all addresses. It answers any request with a JSON description of what
- * arrived, which is how the tests see what the gateway forwarded. What a test may ask for in the
- * query: status=N     answer with that status delay_ms=N   wait first (at most 60 s) echo=1 answer
- * with the request's body, content type text/html unless type= says otherwise size=N       answer
- * with N bytes (at most 64 MiB) close=1      close the connection without an answer bad=1 answer
- * with something that is no HTTP
+ * Each NAME listens on 127.0.0.1:PORT, with --any on all addresses. It answers any request with a
+ * JSON description of what arrived, which is how the tests see what the gateway forwarded. What a
+ * test may ask for in the query: status=N     answer with that status delay_ms=N   wait first (at
+ * most 60 s) echo=1 answer with the request's body, content type text/html unless type= says
+ * otherwise size=N       answer with N bytes (at most 64 MiB) close=1      close the connection
+ * without an answer bad=1 answer with something that is no HTTP
  * --log appends a line "unix-microseconds name method path" per request: an independent count.
  * One thread per connection: plain to read, and fast enough for tests.
  */
@@ -437,7 +437,8 @@ static const struct cli_option options[] = {
 	{ "cert", 0, CLI_STRING, &opt_cert, "FILE", "certificate chain, PEM", 0, 0 },
 	{ "key", 0, CLI_STRING, &opt_key, "FILE", "private key, PEM", 0, 0 },
 	{ "plain", 0, CLI_FLAG, &opt_plain, NULL, "cleartext HTTP instead of HTTPS", 0, 0 },
-	{ "any", 0, CLI_FLAG, &opt_any, NULL, "listen on all addresses, not on loopback alone", 0, 0 },
+	{ "any", 0, CLI_FLAG, &opt_any, NULL, "listen on all addresses, not on loopback alone", 0,
+	    0 },
 	{ "log", 0, CLI_STRING, &opt_log, "FILE", "append a line per request", 0, 0 },
 	{ 0 },
 };
