@@ -62,7 +62,10 @@ run() {
 		set -e
 		root=$1
 		shift
+		# A mount point, as programs that make namespaces of their own expect of /.
+		mount --bind "$root" "$root"
 		mount -t proc proc "$root/proc"
+		mount -t sysfs sysfs "$root/sys"
 		mount --rbind /dev "$root/dev"
 		mount -t tmpfs tmpfs "$root/run"
 		for file in /etc/resolv.conf /etc/hosts /etc/pip.conf; do
