@@ -59,6 +59,7 @@ static void put_process(
 	put_uint(w, "max_connections",
 	    connections < AGENT_CONNECTIONS_MAX ? connections : AGENT_CONNECTIONS_MAX);
 	put_uint(w, "max_frame_bytes", frame_bytes);
+	put_uint(w, "hold_ms", s->agent_timeout_ms * 2 / 3);
 }
 
 static void put_authorizer(struct jw *w, const struct authorizer *a)

@@ -73,6 +73,7 @@ static struct conn_limits limits_of(const struct config *config)
 	return (struct conn_limits){
 		.idle_timeout_s = (double)config->idle_timeout_ms / 1000,
 		.frame_timeout_s = (double)config->frame_timeout_ms / 1000,
+		.hold_s = (double)config->hold_ms / 1000,
 	};
 }
 

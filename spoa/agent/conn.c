@@ -16,6 +16,8 @@ enum {
 
 /* Between two goodbyes of a drain: more than a request takes. */
 static const double leave_period_s = 0.005;
+/* Between two tries of what is held back. */
+static const double ask_again_s = 0.01;
 
 struct conn {
 	struct ev_io read, write; /* active: read unless blocked, write while blocked */
@@ -29,6 +31,8 @@ struct conn {
 	    out;       /* what the socket did not take: then nothing is answered and nothing read */
 	size_t wanted; /* bytes of `in` that make the next step worth while */
 	bool broken;   /* to be closed at once */
+	bool held;     /* a frame at the beginning of `in` waits for another try */
+	bool patient;  /* it may be held back: not once it has been for `hold_s` */
 };
 
 /* ---- lanes ---------------------------------------------------------------------------------- */
@@ -39,6 +43,7 @@ static void lane_leave(struct conn *conn)
 
 	if (!lane)
 		return;
+	conn->pool->held_count -= lane == &conn->pool->held;
 	*(conn->prev ? &conn->prev->next : &lane->first) = conn->next;
 	*(conn->next ? &conn->next->prev : &lane->last) = conn->prev;
 	conn->lane = NULL;
@@ -49,6 +54,7 @@ static void lane_enter(struct conn *conn, struct conn_lane *lane)
 {
 	lane_leave(conn);
 	conn->lane = lane;
+	conn->pool->held_count += lane == &conn->pool->held;
 	conn->since = ev_now(conn->pool->loop);
 	conn->next = NULL;
 	conn->prev = lane->last;
@@ -153,6 +159,19 @@ static void count_end(struct conn *conn)
 	counters_disconnect(counters, session->status);
 }
 
+static bool is_draining(const struct conn_pool *pool)
+{
+	return pool->leave_batch > 0;
+}
+
+static bool may_hold(const struct conn *conn)
+{
+	const struct conn_pool *pool = conn->pool;
+
+	return pool->limits.hold_s > 0 && conn->patient && !is_draining(pool) &&
+	       (conn->lane == &pool->held || pool->held_count < CONN_HELD_MAX);
+}
+
 /*
  * Steps through the frames of `input` until it holds no whole one, the session has ended or the
  * peer does not take its answers. Returns what is left. *stepped: at least one frame was taken.
@@ -164,12 +183,15 @@ static struct slice step_frames(struct conn *conn, struct slice input, bool *ste
 	enum session_step step = SESSION_STEPPED;
 	size_t bytes;
 
+	conn->held = false;
 	while (step == SESSION_STEPPED && !is_blocked(conn) && !conn->broken) {
+		conn->session.may_hold = may_hold(conn);
 		step = session_step(&conn->session, &pool->handler, input, &writer, &bytes);
 		if (step == SESSION_STEPPED) {
 			input = slice_from(input, bytes);
 			count(pool->counters, COUNT_frames);
 			*stepped = true;
+			conn->patient = true;
 		}
 		if ((size_t)(writer.end - writer.at) < SESSION_ROOM)
 			flush(conn, &writer);
@@ -180,6 +202,7 @@ static struct slice step_frames(struct conn *conn, struct slice input, bool *ste
 		return slice_of(NULL, 0);
 	}
 	conn->wanted = step == SESSION_STARVED ? bytes : 0;
+	conn->held = step == SESSION_HELD && !is_blocked(conn);
 	return input;
 }
 
@@ -202,6 +225,19 @@ static void keep(struct conn *conn, struct slice rest)
 		count(conn->pool->counters, COUNT_closed_resource);
 		conn->broken = true;
 	}
+}
+
+/* Among those that are held, from when the first of its frames was; whoever has just come counts. */
+static void hold(struct conn *conn, bool progress)
+{
+	struct conn_pool *pool = conn->pool;
+
+	if (progress || conn->lane != &pool->held) {
+		count(pool->counters, COUNT_held);
+		lane_enter(conn, &pool->held);
+	}
+	if (!ev_is_active(&pool->ask_again))
+		ev_timer_again(pool->loop, &pool->ask_again);
 }
 
 static void watch(struct ev_loop *loop, struct ev_io *watcher, bool wanted)
@@ -230,11 +266,13 @@ static void settle(struct conn *conn, bool progress)
 	 */
 	if (ended && !blocked)
 		shutdown(conn->read.fd, SHUT_WR);
-	if (resting)
+	if (conn->held)
+		hold(conn, progress);
+	else if (resting)
 		lane_enter(conn, &pool->idle);
 	else if (progress || conn->lane != &pool->busy)
 		lane_enter(conn, &pool->busy);
-	watch(pool->loop, &conn->read, !blocked);
+	watch(pool->loop, &conn->read, !blocked && !conn->held);
 	watch(pool->loop, &conn->write, blocked);
 }
 
@@ -378,18 +416,33 @@ static void on_sweep(struct ev_loop *loop, struct ev_timer *watcher, int events)
 	}
 }
 
+/* The next of a lane is taken before, for a connection may leave it, or go. */
+static void on_ask_again(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct conn_pool *pool = (struct conn_pool *)timer->data;
+	struct conn *next;
+
+	(void)events;
+	for (struct conn *conn = pool->held.first; conn; conn = next) {
+		next = conn->next;
+		conn->patient = conn->since + pool->limits.hold_s > ev_now(loop);
+		feed(conn, buf_slice(&conn->in));
+	}
+	if (!pool->held.first)
+		ev_timer_stop(loop, timer);
+}
+
 /* ---- draining -------------------------------------------------------------------------------- */
 
 static void drain_one(struct conn *conn)
 {
 	struct conn_pool *pool = conn->pool;
 	bool stepped = false;
-	struct slice input;
+	struct slice input = buf_slice(&conn->in);
 
 	if (!is_blocked(conn)) {
-		ssize_t got = receive(conn, &input);
-
-		if (got > 0)
+		(void)receive(conn, &input);
+		if (!slice_is_empty(input))
 			keep(conn, step_frames(conn, input, &stepped));
 	}
 	if (conn->session.state == SESSION_ENDED) {
@@ -405,6 +458,8 @@ static struct conn *next_to_leave(struct conn_pool *pool)
 {
 	if (pool->idle.first)
 		return pool->idle.first;
+	if (pool->held.first)
+		return pool->held.first;
 	for (struct conn *conn = pool->busy.first; conn; conn = conn->next)
 		if (conn->session.state != SESSION_ENDED)
 			return conn;
@@ -441,6 +496,8 @@ bool conn_pool_init(struct conn_pool *pool)
 		return false;
 	}
 	ev_timer_init(&pool->leave, on_leave, 0, 0);
+	ev_timer_init(&pool->ask_again, on_ask_again, 0, ask_again_s);
+	pool->ask_again.data = pool;
 	ev_timer_init(&pool->sweep, on_sweep, period, period);
 	pool->sweep.data = pool;
 	ev_timer_start(pool->loop, &pool->sweep);
@@ -453,9 +510,12 @@ void conn_pool_release(struct conn_pool *pool)
 		conn_close(pool->busy.first);
 	while (pool->idle.first)
 		conn_close(pool->idle.first);
+	while (pool->held.first)
+		conn_close(pool->held.first);
 	assert(pool->count == 0);
 	ev_timer_stop(pool->loop, &pool->sweep);
 	ev_timer_stop(pool->loop, &pool->leave);
+	ev_timer_stop(pool->loop, &pool->ask_again);
 	while (pool->spare_count > 0)
 		buf_release(&pool->spares[--pool->spare_count]);
 	free(pool->rx);
@@ -471,6 +531,7 @@ bool conn_open(struct conn_pool *pool, int fd)
 		return false;
 	}
 	conn->pool = pool;
+	conn->patient = true;
 	session_init(&conn->session);
 	buf_init(&conn->in, 0);
 	buf_init(&conn->out, 0);

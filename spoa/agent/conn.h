@@ -7,6 +7,9 @@
  * memory of its own only while a frame has not arrived whole, or while its peer does not take what
  * it is sent; an idle one costs a few hundred bytes. A peer that does not take its answers is not
  * read from until it does.
+ *
+ * A request that the handler holds back holds its connection: what came behind it waits in order. It
+ * is handed to the handler again every few milliseconds, and for good after `hold_s`.
  */
 #include "common/buf.h"
 #include "spoa/agent/counters.h"
@@ -24,9 +27,11 @@ struct conn_lane {
 struct conn_limits {
 	double idle_timeout_s;  /* nothing under way */
 	double frame_timeout_s; /* within a frame, a handshake, an answer or a goodbye */
+	double hold_s;          /* 0: nothing is held back */
 };
 
-enum { CONN_SPARES = 32, CONN_SPARE_MAX = 512 * 1024 };
+/* HELD_MAX: connections held back at one time; beyond it requests are answered at once. */
+enum { CONN_SPARES = 32, CONN_SPARE_MAX = 512 * 1024, CONN_HELD_MAX = 64 };
 
 struct conn_pool {
 	struct ev_loop *loop;
@@ -38,9 +43,10 @@ struct conn_pool {
 	void *context;
 
 	size_t count;
-	struct conn_lane idle, busy;
-	struct ev_timer sweep, leave;
-	size_t leave_batch; /* connections to take leave of at a time */
+	struct conn_lane idle, busy, held;
+	struct ev_timer sweep, leave, ask_again; /* ask_again: active while there are held ones */
+	size_t held_count;
+	size_t leave_batch; /* connections to take leave of at a time; 0: not draining */
 	char *rx, *tx;
 	struct buf spares[CONN_SPARES];
 	size_t spare_count;

@@ -26,6 +26,7 @@ struct dispatcher {
 	struct arena arena; /* of the request under way */
 	struct waf_header *headers;
 	size_t header_room;
+	bool may_hold, held; /* of the frame under way */
 };
 
 /* ---- lifetime
@@ -162,9 +163,12 @@ static void check_token(struct dispatcher *d, const struct exchange *x, struct v
 	struct auth_result result;
 
 	auth_check(d->auth, x->route->policy, &in, &d->arena, &result);
+	d->held = result.refreshing && d->may_hold;
+	verdict->status = auth_reason_status(result.reason);
+	if (d->held)
+		return;
 	counter_add(&d->counters->auth[result.reason], 1);
 	count(d->counters, result.from_cache ? COUNT_auth_cache_hits : COUNT_auth_cache_misses);
-	verdict->status = auth_reason_status(result.reason);
 	verdict->auth = slice_of_cstr(auth_reason_code(result.reason));
 	verdict->pool = x->route->pool;
 	verdict->sub = result.sub;
@@ -295,7 +299,8 @@ static void count_verdict(struct dispatcher *d, uint32_t status)
 	                                   : COUNT_verdict_503);
 }
 
-/* Judges the message that notify_next_message() has begun. False: the frame is malformed. */
+/* Judges the message that notify_next_message() has begun. False: the frame is malformed, or held.
+ */
 static bool answer_message(struct dispatcher *d, const struct message *message,
     struct notify *notify, uint64_t *since_us, struct verdict *verdict)
 {
@@ -305,6 +310,8 @@ static bool answer_message(struct dispatcher *d, const struct message *message,
 	switch (request_decode(notify, &request)) {
 	case REQUEST_OK:
 		*verdict = message->judge(d, &request);
+		if (d->held)
+			return false;
 		break;
 	case REQUEST_BAD_TYPE:
 		*verdict = unavailable(d, COUNT_bad_notify, SLICE("malformed_arguments"));
@@ -338,8 +345,8 @@ static void replace_ack(
 	assert(ended); // the smallest frame a peer may ask for has room for this
 }
 
-enum spop_status dispatcher_notify(
-    void *context, const struct frame *frame, uint32_t max_frame_size, struct wire_writer *out)
+enum spop_status dispatcher_notify(void *context, const struct frame *frame,
+    uint32_t max_frame_size, bool *hold, struct wire_writer *out)
 {
 	struct dispatcher *d = (struct dispatcher *)context;
 	size_t room = max_frame_size < SESSION_ACK_MAX ? max_frame_size : SESSION_ACK_MAX;
@@ -348,6 +355,8 @@ enum spop_status dispatcher_notify(
 	unsigned char *begin = ack_begin(out, frame->stream_id, frame->frame_id);
 	struct slice name;
 
+	d->may_hold = *hold;
+	d->held = false;
 	while (notify_next_message(&notify, &name)) {
 		const struct message *message = message_find(name);
 		struct verdict verdict;
@@ -361,9 +370,10 @@ enum spop_status dispatcher_notify(
 			break;
 		verdict_encode(out, &verdict);
 	}
-	if (notify_failed(&notify)) {
+	*hold = d->held;
+	if (d->held || notify_failed(&notify)) {
 		frame_abandon(out, begin);
-		return SPOP_INVALID;
+		return d->held ? SPOP_OK : SPOP_INVALID;
 	}
 	if (!frame_end(out, begin) || (size_t)(out->at - begin) > SPOP_LENGTH_BYTES + room)
 		replace_ack(d, frame, out, begin);

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * dispatch: from a NOTIFY to its ACK: the token check, then the WAF, by the policy of the request's
- * route. One dispatcher per thread; nothing in it is shared but the snapshot.
+ * route. One dispatcher per thread; nothing in it is shared but the snapshot. Held back is only a
+ * request whose key is being fetched (auth.h: refreshing).
  */
 #include "spoa/agent/counters.h"
 #include "spoa/agent/session.h"
@@ -19,5 +20,5 @@ void dispatcher_set_snapshot(struct dispatcher *dispatcher, struct snapshot *sna
 const struct snapshot *dispatcher_snapshot(const struct dispatcher *dispatcher);
 
 /* What session_handler.notify wants; `context` is the dispatcher. */
-enum spop_status dispatcher_notify(
-    void *context, const struct frame *frame, uint32_t max_frame_size, struct wire_writer *out);
+enum spop_status dispatcher_notify(void *context, const struct frame *frame,
+    uint32_t max_frame_size, bool *hold, struct wire_writer *out);

@@ -47,11 +47,13 @@ static enum spop_status greet(struct session *session, const struct session_hand
 }
 
 static enum spop_status serve(struct session *session, const struct session_handler *handler,
-    const struct frame *frame, struct wire_writer *out)
+    const struct frame *frame, bool *hold, struct wire_writer *out)
 {
 	switch (frame->type) {
 	case FRAME_NOTIFY:
-		return handler->notify(handler->context, frame, session->max_frame_size, out);
+		*hold = session->may_hold;
+		return handler->notify(
+		    handler->context, frame, session->max_frame_size, hold, out);
 	case FRAME_HAPROXY_DISCONNECT:
 		/* Whatever it says: SPOE.txt 3.2.8 wants a DISCONNECT in reply. */
 		session_end(session, SPOP_OK, out);
@@ -68,14 +70,14 @@ static enum spop_status serve(struct session *session, const struct session_hand
 }
 
 static enum spop_status take(struct session *session, const struct session_handler *handler,
-    const struct frame *frame, struct wire_writer *out)
+    const struct frame *frame, bool *hold, struct wire_writer *out)
 {
 	/* Never announced, so never to be used: a continuation, or a frame that is to have one. */
 	if (frame->type == FRAME_UNSET || !(frame->flags & FRAME_FIN))
 		return SPOP_NO_FRAGMENTATION;
 	if (session->state == SESSION_HELLO)
 		return greet(session, handler, frame, out);
-	return serve(session, handler, frame, out);
+	return serve(session, handler, frame, hold, out);
 }
 
 enum session_step session_step(struct session *session, const struct session_handler *handler,
@@ -83,6 +85,7 @@ enum session_step session_step(struct session *session, const struct session_han
 {
 	enum spop_status status = SPOP_OK;
 	struct frame frame;
+	bool hold = false;
 
 	if (session->state == SESSION_ENDED)
 		return SESSION_DONE;
@@ -90,7 +93,7 @@ enum session_step session_step(struct session *session, const struct session_han
 	case FRAME_PARTIAL:
 		return SESSION_STARVED;
 	case FRAME_COMPLETE:
-		status = take(session, handler, &frame, out);
+		status = take(session, handler, &frame, &hold, out);
 		break;
 	case FRAME_TOO_BIG:
 		status = SPOP_TOO_BIG;
@@ -101,5 +104,7 @@ enum session_step session_step(struct session *session, const struct session_han
 	}
 	if (status != SPOP_OK)
 		session_end(session, status, out);
+	else if (hold)
+		return SESSION_HELD;
 	return session->state == SESSION_ENDED ? SESSION_DONE : SESSION_STEPPED;
 }

@@ -16,9 +16,11 @@ struct session_handler {
 	/*
 	 * Answers a NOTIFY with exactly one ACK, of at most max_frame_size bytes, or returns the
 	 * status to disconnect with and writes nothing. `out` has room for SESSION_ROOM bytes.
+	 * *hold is true when the frame may be held back; when it is still true afterwards nothing
+	 * was written, and the same frame is to be handed in again in a moment.
 	 */
 	enum spop_status (*notify)(void *context, const struct frame *frame,
-	    uint32_t max_frame_size, struct wire_writer *out);
+	    uint32_t max_frame_size, bool *hold, struct wire_writer *out);
 	void *context;
 	uint32_t max_frame_size; /* the agent's own limit */
 };
@@ -27,12 +29,14 @@ struct session {
 	enum session_state state;
 	uint32_t max_frame_size; /* what was agreed; before the HELLO what that may take */
 	bool healthcheck;        /* ended after the HELLO, as it should */
+	bool may_hold;           /* set by the owner: whether the next frame may be held back */
 	enum spop_status status; /* once ENDED */
 };
 
 enum session_step {
 	SESSION_STEPPED, /* one frame taken: *bytes of the input */
 	SESSION_STARVED, /* *bytes: what the input must hold before another step pays */
+	SESSION_HELD,    /* nothing taken: the frame is to be stepped through again in a moment */
 	SESSION_DONE,    /* ENDED: what is in `out` is the last; the rest of the input is void */
 };
 

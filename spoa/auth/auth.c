@@ -98,11 +98,8 @@ static enum auth_reason choose_key(const struct token *token, const struct autho
 	if (token->kid.len == 0 && !authorizer->kid_optional)
 		return AUTH_KID_MISSING;
 	*out = token->kid.len ? keyset_find(keys, token->kid) : keyset_single(keys);
-	if (!*out) {
-		if (authorizer->keys && token->kid.len)
-			key_source_ask(authorizer->keys);
-		return AUTH_KID_UNKNOWN;
-	}
+	if (!*out)
+		return token->kid.len ? AUTH_KID_UNKNOWN : AUTH_KID_MISSING;
 	return (*out)->allowed & alg_bit(token->alg) ? AUTH_OK : AUTH_KEY_UNSUITABLE;
 }
 
@@ -195,4 +192,6 @@ void auth_check(struct auth_state *state, const struct policy *policy, const str
 	                  : token_from_header(in->authorization, in->authorization_count, &text);
 	if (out->reason == AUTH_OK)
 		out->reason = check_text(state, policy, in, text, arena, out);
+	if (out->reason == AUTH_KID_UNKNOWN && policy->authorizer->keys)
+		out->refreshing = key_source_ask(policy->authorizer->keys);
 }

@@ -42,6 +42,8 @@ struct auth_result {
 	struct slice scopes;    /* joined by blanks */
 	struct slice jti;
 	bool from_cache;
+	/* With KID_UNKNOWN: the keys are being fetched, and in a moment the answer may be another. */
+	bool refreshing;
 };
 
 /* `cache_entries` 0 switches the token cache off. NULL: no memory. */

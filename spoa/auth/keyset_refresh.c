@@ -37,7 +37,7 @@ struct key_source {
 	_Atomic uint64_t version;
 
 	/* Under the lock. */
-	bool stop, asked, forced, first_done, expired;
+	bool stop, asked, forced, fetching, first_done, expired;
 	struct keyset *set;
 	uint64_t last_attempt_ms; /* monotonic; 0: none */
 	struct key_source_stats stats;
@@ -244,6 +244,7 @@ static void attempt(struct key_source *s)
 	struct keyset *fresh = NULL;
 	struct err err = { 0 };
 	s->asked = s->forced = false;
+	s->fetching = true;
 	s->last_attempt_ms = clock_monotonic_ms();
 	s->stats.attempts++;
 	pthread_mutex_unlock(&s->lock);
@@ -254,6 +255,7 @@ static void attempt(struct key_source *s)
 		fail(s, &err);
 	else
 		succeed(s, fresh);
+	s->fetching = false;
 	s->first_done = true;
 	pthread_cond_broadcast(&s->loaded);
 }
@@ -288,10 +290,14 @@ static struct timespec deadline_in(uint64_t ms)
 
 /* When the thread is to wake up by itself; earlier when it was asked, but not before the cool-down
  * is over. */
+static uint64_t cooled_ms(const struct key_source *s)
+{
+	return s->last_attempt_ms + s->config.cooldown_s * 1000ull;
+}
+
 static uint64_t wake_at_ms(const struct key_source *s, uint64_t regular_ms)
 {
-	uint64_t cooled_ms = s->last_attempt_ms + s->config.cooldown_s * 1000ull;
-	return s->asked && cooled_ms < regular_ms ? cooled_ms : regular_ms;
+	return s->asked && cooled_ms(s) < regular_ms ? cooled_ms(s) : regular_ms;
 }
 
 static void rest(struct key_source *s, uint64_t ms)
@@ -469,15 +475,17 @@ struct keyset *key_source_get(struct key_source *source)
 	return set;
 }
 
-void key_source_ask(struct key_source *source)
+bool key_source_ask(struct key_source *source)
 {
 	pthread_mutex_lock(&source->lock);
+	bool soon = source->fetching || clock_monotonic_ms() >= cooled_ms(source);
 	if (!source->asked) {
 		source->asked = true;
 		source->stats.asked++;
 		pthread_cond_signal(&source->wake);
 	}
 	pthread_mutex_unlock(&source->lock);
+	return soon;
 }
 
 void key_source_refresh_now(struct key_source *source)

@@ -9,8 +9,8 @@
  * `stale_max_s` old.
  *
  * An unknown kid asks for one refresh; further asks are ignored until `cooldown_s` after the last
- * attempt, whether it succeeded or not. The request that asked is not held up: it gets 401 and its
- * client retries.
+ * attempt, whether it succeeded or not. While the refresh is under way the request that asked may
+ * wait for it; else it gets 401.
  */
 #include "spoa/auth/keyset.h"
 
@@ -54,8 +54,11 @@ bool key_source_wait(struct key_source *source, unsigned timeout_ms);
 uint64_t key_source_version(const struct key_source *source);
 /* A reference to the current set; NULL when none was ever loaded, or the last one is too old. */
 struct keyset *key_source_get(struct key_source *source);
-/* For an unknown kid. Never blocks for long. */
-void key_source_ask(struct key_source *source);
+/*
+ * For an unknown kid. Never blocks for long. True: a refresh is under way or begins at once, so that
+ * the set may be another one in a moment; false: none before the cool-down is over.
+ */
+bool key_source_ask(struct key_source *source);
 /* A refresh whatever the cool-down (an operator's SIGHUP). */
 void key_source_refresh_now(struct key_source *source);
 

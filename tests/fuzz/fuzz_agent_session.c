@@ -11,8 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { HEADERS_MAX = 16, OUT_BYTES = 1024 * 1024 };
 
-static enum spop_status on_notify(
-    void *context, const struct frame *frame, uint32_t max_frame_size, struct wire_writer *out)
+static enum spop_status on_notify(void *context, const struct frame *frame, uint32_t max_frame_size,
+    bool *hold, struct wire_writer *out)
 {
 	struct waf_header headers[HEADERS_MAX];
 	struct notify notify = notify_of(frame->payload);
@@ -23,6 +23,7 @@ static enum spop_status on_notify(
 
 	(void)context;
 	(void)max_frame_size;
+	*hold = false;
 	while (notify_next_message(&notify, &name)) {
 		if (request_decode(&notify, &request) == REQUEST_OK)
 			headers_decode(request.headers, headers, HEADERS_MAX, &count);

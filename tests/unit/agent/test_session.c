@@ -19,16 +19,20 @@ struct bench {
 	struct wire_writer in, out;
 	unsigned notified;
 	enum spop_status answer;
+	bool holds; /* whatever may be held back */
 };
 
-static enum spop_status on_notify(
-    void *context, const struct frame *frame, uint32_t max_frame_size, struct wire_writer *out)
+static enum spop_status on_notify(void *context, const struct frame *frame, uint32_t max_frame_size,
+    bool *hold, struct wire_writer *out)
 {
 	struct bench *b = (struct bench *)context;
 	unsigned char *begin;
 
 	(void)max_frame_size;
 	b->notified++;
+	if (*hold && b->holds)
+		return SPOP_OK;
+	*hold = false;
 	if (b->answer != SPOP_OK)
 		return b->answer;
 	begin = ack_begin(out, frame->stream_id, frame->frame_id);
@@ -124,6 +128,35 @@ static void pipelined_notifies_are_answered_in_order(void **state)
 		assert_int_equal(frame.stream_id, i);
 		assert_int_equal(frame.frame_id, 1);
 	}
+}
+
+static void a_frame_is_held_back_only_while_it_may_be(void **state)
+{
+	(void)state;
+	struct bench b;
+	struct slice input;
+	size_t bytes;
+
+	bench_init(&b);
+	b.holds = true;
+	spop_peer_write_hello(&b.in, 16380, "pipelining", false);
+	assert_int_equal(run(&b), SESSION_STARVED);
+	b.in = wire_writer_of(b.in_memory, sizeof(b.in_memory));
+	b.out = wire_writer_of(b.out_memory, sizeof(b.out_memory));
+	write_frame(&b, FRAME_NOTIFY, 7, SLICE(""));
+	input = wire_written(&b.in);
+	b.session.may_hold = true;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(
+		    session_step(&b.session, &b.handler, input, &b.out, &bytes), SESSION_HELD);
+		assert_int_equal(wire_written(&b.out).len, 0);
+	}
+	b.session.may_hold = false;
+	assert_int_equal(
+	    session_step(&b.session, &b.handler, input, &b.out, &bytes), SESSION_STEPPED);
+	assert_int_equal(bytes, input.len);
+	assert_int_equal(b.notified, 4);
+	assert_int_equal(nth_answer(&b, 0).stream_id, 7);
 }
 
 static void a_health_check_is_answered_and_ends(void **state)
@@ -318,6 +351,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hello_is_answered_with_the_agreed_frame_size),
 		cmocka_unit_test(pipelined_notifies_are_answered_in_order),
+		cmocka_unit_test(a_frame_is_held_back_only_while_it_may_be),
 		cmocka_unit_test(a_health_check_is_answered_and_ends),
 		cmocka_unit_test(a_disconnect_is_answered_by_one),
 		cmocka_unit_test(unknown_frame_types_are_skipped),

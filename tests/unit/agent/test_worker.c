@@ -31,10 +31,20 @@ struct rig {
 	struct worker_options options;
 };
 
-static enum spop_status on_notify(
-    void *context, const struct frame *frame, uint32_t max_frame_size, struct wire_writer *out)
+/* While it is set, frames of this length may wait. */
+static atomic_bool holding;
+enum { HELD_PAYLOAD = 77 };
+
+static enum spop_status on_notify(void *context, const struct frame *frame, uint32_t max_frame_size,
+    bool *hold, struct wire_writer *out)
 {
 	unsigned char *begin = ack_begin(out, frame->stream_id, frame->frame_id);
+
+	*hold = *hold && frame->payload.len == HELD_PAYLOAD && atomic_load(&holding);
+	if (*hold) {
+		frame_abandon(out, begin);
+		return SPOP_OK;
+	}
 
 	(void)context;
 	(void)max_frame_size;
@@ -61,7 +71,7 @@ static void rig_init(struct rig *rig)
 	rig->options = (struct worker_options){
 		.name = "test",
 		.handler = { .notify = on_notify, .max_frame_size = FRAME_MAX_BYTES },
-		.limits = { .idle_timeout_s = 60, .frame_timeout_s = 60 },
+		.limits = { .idle_timeout_s = 60, .frame_timeout_s = 60, .hold_s = 60 },
 		.counters = rig->counters,
 		.connections = &rig->connections,
 		.max_connections = 4096,
@@ -285,6 +295,115 @@ static void answers_before_an_error_are_not_lost(void **state)
 }
 
 /* The peer writes and does not read: both socket buffers fill, then the agent stops reading. */
+static void send_held(struct spop_peer *peer, uint64_t stream_id)
+{
+	char memory[256];
+
+	assert_true(
+	    spop_peer_send(peer, notify_frame(memory, sizeof(memory), stream_id, HELD_PAYLOAD)));
+}
+
+static void a_held_request_waits_with_what_came_behind_it_and_nobody_else(void **state)
+{
+	(void)state;
+	struct rig rig;
+	struct spop_peer held, other;
+	char memory[128];
+
+	rig_init(&rig);
+	rig_start(&rig);
+	connect_ready(&held, &rig, 16380);
+	connect_ready(&other, &rig, 16380);
+	atomic_store(&holding, true);
+	assert_works(&held, 1);
+	send_held(&held, 2);
+	assert_true(reaches(&rig, COUNT_held, 1));
+	assert_true(spop_peer_send(&held, notify_frame(memory, sizeof(memory), 3, 10)));
+	for (uint64_t id = 0; id < 20; id++) {
+		assert_works(&other, id);
+		usleep(2000);
+	}
+	assert_int_equal(recv(held.fd, memory, 1, MSG_DONTWAIT | MSG_PEEK), -1);
+	atomic_store(&holding, false);
+	assert_answered(&held, 2, HELD_PAYLOAD);
+	assert_answered(&held, 3, 10);
+	assert_works(&held, 4);
+	/* Tried many times, held once. */
+	assert_int_equal(counted(&rig, COUNT_held), 1);
+	spop_peer_close(&held);
+	spop_peer_close(&other);
+	rig_stop(&rig);
+}
+
+static void a_held_request_is_answered_when_its_time_is_over(void **state)
+{
+	(void)state;
+	struct rig rig;
+	struct spop_peer peer;
+
+	rig_init(&rig);
+	rig.options.limits.hold_s = 0.1;
+	rig_start(&rig);
+	connect_ready(&peer, &rig, 16380);
+	atomic_store(&holding, true);
+	for (uint64_t id = 0; id < 3; id++) {
+		send_held(&peer, id);
+		assert_answered(&peer, id, HELD_PAYLOAD);
+	}
+	atomic_store(&holding, false);
+	assert_int_equal(counted(&rig, COUNT_held), 3);
+	spop_peer_close(&peer);
+	rig_stop(&rig);
+}
+
+static void no_more_than_so_many_requests_are_held(void **state)
+{
+	(void)state;
+	struct rig rig;
+	static struct spop_peer peers[CONN_HELD_MAX + 1];
+
+	rig_init(&rig);
+	rig_start(&rig);
+	atomic_store(&holding, true);
+	for (uint64_t i = 0; i < CONN_HELD_MAX; i++) {
+		connect_ready(&peers[i], &rig, 16380);
+		send_held(&peers[i], i);
+	}
+	assert_true(reaches(&rig, COUNT_held, CONN_HELD_MAX));
+	connect_ready(&peers[CONN_HELD_MAX], &rig, 16380);
+	send_held(&peers[CONN_HELD_MAX], 99);
+	assert_answered(&peers[CONN_HELD_MAX], 99, HELD_PAYLOAD);
+	/* A peer that goes meanwhile is noticed once it is read from again. */
+	spop_peer_close(&peers[0]);
+	atomic_store(&holding, false);
+	for (uint64_t i = 1; i < CONN_HELD_MAX; i++) {
+		assert_answered(&peers[i], i, HELD_PAYLOAD);
+		spop_peer_close(&peers[i]);
+	}
+	spop_peer_close(&peers[CONN_HELD_MAX]);
+	rig_stop(&rig);
+}
+
+static void a_drain_answers_what_is_held(void **state)
+{
+	(void)state;
+	struct rig rig;
+	struct spop_peer peer;
+
+	rig_init(&rig);
+	rig_start(&rig);
+	connect_ready(&peer, &rig, 16380);
+	atomic_store(&holding, true);
+	send_held(&peer, 5);
+	assert_true(reaches(&rig, COUNT_held, 1));
+	worker_drain(rig.worker, 5);
+	assert_answered(&peer, 5, HELD_PAYLOAD);
+	assert_disconnect(&peer, SPOP_OK);
+	atomic_store(&holding, false);
+	spop_peer_close(&peer);
+	rig_stop(&rig);
+}
+
 static void a_peer_that_does_not_read_is_not_read_from_and_loses_nothing(void **state)
 {
 	(void)state;
@@ -490,6 +609,10 @@ int main(void)
 		cmocka_unit_test(a_frame_byte_by_byte_is_answered),
 		cmocka_unit_test(a_malformed_peer_does_not_disturb_its_neighbours),
 		cmocka_unit_test(answers_before_an_error_are_not_lost),
+		cmocka_unit_test(a_held_request_waits_with_what_came_behind_it_and_nobody_else),
+		cmocka_unit_test(a_held_request_is_answered_when_its_time_is_over),
+		cmocka_unit_test(no_more_than_so_many_requests_are_held),
+		cmocka_unit_test(a_drain_answers_what_is_held),
 		cmocka_unit_test(a_peer_that_does_not_read_is_not_read_from_and_loses_nothing),
 		cmocka_unit_test(a_stalled_frame_and_an_idle_connection_time_out),
 		cmocka_unit_test(a_connection_over_the_limit_is_refused_at_once),

@@ -240,8 +240,9 @@ static void a_thousand_unknown_kids_are_one_fetch(void **state)
 	tell("200 OK", set_a);
 	struct key_source *source = source_new(2);
 	unsigned before = requests();
+	/* Nobody is told to wait before the cool-down is over. */
 	for (int i = 0; i < 1000; i++)
-		key_source_ask(source);
+		assert_false(key_source_ask(source));
 	usleep(200000);
 	assert_int_equal(requests(), before);
 	tell("200 OK", set_b);
@@ -249,6 +250,22 @@ static void a_thousand_unknown_kids_are_one_fetch(void **state)
 		usleep(10000);
 	assert_true(knows(source, &key_b));
 	assert_int_equal(requests(), before + 1);
+	key_source_unref(source);
+}
+
+static void once_cool_who_asks_may_wait_for_the_answer(void **state)
+{
+	(void)state;
+	tell("200 OK", set_a);
+	struct key_source *source = source_new(1);
+	uint64_t version = key_source_version(source);
+	usleep(1100000);
+	tell("200 OK", set_b);
+	assert_true(key_source_ask(source));
+	for (int i = 0; i < 1000 && key_source_version(source) == version; i++)
+		usleep(10000);
+	assert_true(knows(source, &key_b));
+	assert_false(key_source_ask(source));
 	key_source_unref(source);
 }
 
@@ -454,6 +471,7 @@ int main(void)
 		cmocka_unit_test(rotation_changes_version_and_drops_vanished_keys),
 		cmocka_unit_test(the_same_document_keeps_the_set),
 		cmocka_unit_test(a_thousand_unknown_kids_are_one_fetch),
+		cmocka_unit_test(once_cool_who_asks_may_wait_for_the_answer),
 		cmocka_unit_test(stale_keys_are_dropped_in_the_end),
 		cmocka_unit_test(plain_http_is_refused_unless_allowed),
 		cmocka_unit_test(files_are_read_again_when_they_change),
