@@ -15,6 +15,8 @@ enum { TEXT_MAX_BYTES = 16 * 1024, LINE_MAX_BYTES = 80 * 1024 };
 struct intake {
 	struct journal *journal;
 	struct seqtrack *track;
+	uint64_t state_at; /* the record that holds the last state */
+	bool has_state;    /* while records are replayed: one was among them */
 	struct intake_counters counters;
 };
 
@@ -97,6 +99,76 @@ static void note_seq(struct intake *intake, const struct scan_object *object)
 		count(&intake->counters.late, 1);
 }
 
+/* ---- Holes. */
+
+static uint64_t next_record(const struct intake *intake)
+{
+	struct journal_status status;
+	journal_status(intake->journal, &status);
+	return status.next_record;
+}
+
+static bool tell_gap(struct intake *intake, const struct seq_finding *gap, int64_t now_ms)
+{
+	struct event event;
+	event_begin(&event, "gap", now_ms);
+	event_uint(&event, "source", gap->source);
+	event_uint(&event, "from", gap->from);
+	event_uint(&event, "to", gap->to);
+	event_uint(&event, "missing", gap->missing);
+	count(&intake->counters.gaps, 1);
+	count(&intake->counters.missing, gap->missing);
+	return event_append(&event, intake->journal, now_ms);
+}
+
+static bool tell_joined(struct intake *intake, const struct seq_finding *joined, int64_t now_ms)
+{
+	struct event event;
+	event_begin(&event, "joined", now_ms);
+	event_uint(&event, "source", joined->source);
+	event_uint(&event, "at", joined->from);
+	event_uint(&event, "watched_from", joined->to);
+	count(&intake->counters.joined, 1);
+	return event_append(&event, intake->journal, now_ms);
+}
+
+static bool tell_findings(struct intake *intake, int64_t now_ms)
+{
+	struct seq_finding finding;
+	bool ok = true;
+	while (seqtrack_next(intake->track, &finding))
+		ok &= finding.what == SEQ_GAP ? tell_gap(intake, &finding, now_ms)
+		                              : tell_joined(intake, &finding, now_ms);
+	return ok;
+}
+
+bool intake_tick(struct intake *intake, int64_t now_ms)
+{
+	seqtrack_tick(intake->track);
+	return tell_findings(intake, now_ms);
+}
+
+/* What is told is not in the state, so it stands before it. */
+bool intake_tell_state(struct intake *intake, int64_t now_ms)
+{
+	struct event event;
+	struct buf state;
+	buf_init(&state, SEQ_SAVED_MAX_BYTES);
+	seqtrack_save(intake->track, &state);
+	bool ok = tell_findings(intake, now_ms) && !buf_failed(&state);
+	if (ok) {
+		event_begin(&event, "sources", now_ms);
+		event_bytes(&event, "state", buf_slice(&state));
+		ok = event_append(&event, intake->journal, now_ms);
+	}
+	buf_release(&state);
+	if (ok)
+		intake->state_at = next_record(intake) - 1;
+	return ok;
+}
+
+/* ---- Lines. */
+
 bool intake_line(struct intake *intake, struct slice line, int64_t now_ms)
 {
 	struct scan_object object;
@@ -116,42 +188,58 @@ bool intake_line(struct intake *intake, struct slice line, int64_t now_ms)
 		return false;
 	note_seq(intake, &object);
 	count(&intake->counters.records, 1);
+	if (next_record(intake) - intake->state_at >= INTAKE_STATE_EVERY)
+		intake_tell_state(intake, now_ms); /* without memory: with the next line */
 	return true;
 }
 
-static bool tell_gap(struct intake *intake, const struct seq_gap *gap, int64_t now_ms)
+/* ---- What is in the log already. */
+
+static void replay_access(struct intake *intake, const struct scan_object *object)
 {
-	struct event event;
-	event_begin(&event, "gap", now_ms);
-	event_uint(&event, "pid", gap->pid);
-	event_uint(&event, "from", gap->from);
-	event_uint(&event, "to", gap->to);
-	event_uint(&event, "missing", gap->to - gap->from + 1);
-	return event_append(&event, intake->journal, now_ms);
+	const struct scan_member *seq = scan_find(object, SLICE("seq"));
+	if (seq && seq->is_string)
+		seqtrack_note(intake->track, seq->value);
 }
 
-bool intake_tick(struct intake *intake, int64_t now_ms)
+static void replay_gap(struct intake *intake, const struct scan_object *object)
 {
-	struct seq_gap gap;
-	bool ok = true;
-	seqtrack_tick(intake->track);
-	while (seqtrack_next_gap(intake->track, &gap)) {
-		ok &= tell_gap(intake, &gap, now_ms);
-		count(&intake->counters.gaps, 1);
-		count(&intake->counters.missing, gap.to - gap.from + 1);
-	}
-	return ok;
+	int64_t source = scan_int(object, SLICE("source"), -1);
+	int64_t from = scan_int(object, SLICE("from"), -1), to = scan_int(object, SLICE("to"), -1);
+	if (source >= 0 && from >= 0 && to >= from)
+		seqtrack_told(intake->track, (uint64_t)source, (uint64_t)from, (uint64_t)to);
 }
 
-void intake_replay(struct intake *intake, struct slice record)
+static void replay_state(struct intake *intake, const struct scan_object *object)
+{
+	const struct scan_member *state = scan_find(object, SLICE("state"));
+	intake->has_state = state && state->is_string && seqtrack_load(intake->track, state->value);
+}
+
+static void replay_event(struct intake *intake, const struct scan_object *object)
+{
+	const struct scan_member *name = scan_find(object, SLICE("audit"));
+	if (!name)
+		return;
+	if (slice_eq(name->value, SLICE("sources")))
+		replay_state(intake, object);
+	else if (slice_eq(name->value, SLICE("gap")) && intake->has_state)
+		replay_gap(intake, object);
+}
+
+void intake_replay(struct intake *intake, const struct record *record)
 {
 	struct scan_object object;
-	struct seq_gap ignored;
-	if (!scan_json_object(record, &object)) {
-		const struct scan_member *seq = scan_find(&object, SLICE("seq"));
-		if (seq && seq->is_string)
-			seqtrack_note(intake->track, seq->value);
-	}
-	while (seqtrack_next_gap(intake->track, &ignored))
-		; /* told before the restart */
+	if (scan_json_object(record->bytes, &object))
+		return;
+	if (record->kind == RECORD_EVENT)
+		replay_event(intake, &object);
+	else if (record->kind == RECORD_ACCESS && intake->has_state)
+		replay_access(intake, &object);
+}
+
+void intake_replay_hole(struct intake *intake)
+{
+	seqtrack_load(intake->track, SLICE(""));
+	intake->has_state = false;
 }

@@ -164,6 +164,18 @@ static void read_rounds(struct receiver *receiver, int max)
 			return;
 }
 
+void receiver_mark(struct receiver *receiver)
+{
+	for (int i = 0; i < ROUNDS_MAX; i++) {
+		if (spool_is_full(receiver->spool))
+			return;
+		if (!read_round(receiver)) {
+			spool_mark(receiver->spool);
+			return;
+		}
+	}
+}
+
 static void pause_reading(struct receiver *receiver)
 {
 	ev_io_stop(receiver->loop, &receiver->readable);

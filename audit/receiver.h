@@ -24,6 +24,8 @@ int receiver_bind(const char *address, struct err *err);
 
 /* Takes the descriptor over. NULL: no memory. */
 struct receiver *receiver_new(struct ev_loop *loop, int fd, struct spool *spool);
+/* Once a second: reads until the socket is empty, then marks the spool (spool_mark()). */
+void receiver_mark(struct receiver *receiver);
 /* Reads what is in the socket, as far as the spool has room, and stops. */
 void receiver_stop(struct receiver *receiver);
 void receiver_free(struct receiver *receiver);

@@ -42,6 +42,7 @@ enum value {
 	V_INVALID,
 	V_GAPS,
 	V_MISSING,
+	V_JOINED,
 	V_LATE,
 	V_DUPLICATES,
 	V_DROPS,
@@ -71,6 +72,7 @@ static const struct {
 	[V_INVALID]       = { "invalid_records_total", "counter", "lines that are not one JSON object, kept and marked" },
 	[V_GAPS]          = { "gaps_total", "counter", "holes found in the numbers of records" },
 	[V_MISSING]       = { "missing_records_total", "counter", "records in these holes" },
+	[V_JOINED]        = { "joined_sources_total", "counter", "sources that were not followed from their first record" },
 	[V_LATE]          = { "late_records_total", "counter", "records that came after their hole was told" },
 	[V_DUPLICATES]    = { "duplicate_records_total", "counter", "records whose number had come before" },
 	[V_DROPS]         = { "socket_drops_total", "counter", "datagrams the kernel dropped on the socket" },
@@ -108,6 +110,7 @@ static void collect(struct server *server, uint64_t values[VALUES])
 	values[V_INVALID] = get(&intake->invalid);
 	values[V_GAPS] = get(&intake->gaps);
 	values[V_MISSING] = get(&intake->missing);
+	values[V_JOINED] = get(&intake->joined);
 	values[V_LATE] = get(&intake->late);
 	values[V_DUPLICATES] = get(&intake->duplicates);
 	values[V_DROPS] = receiver.drops;
@@ -180,6 +183,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 	(void)events;
 	receiver_counters(server->receiver, &counters);
 	writer_note_drops(server->writer, counters.drops);
+	receiver_mark(server->receiver);
 }
 
 static void watch_signals(struct server *server)

@@ -64,6 +64,8 @@ struct spool {
 	pthread_mutex_t mutex;
 	pthread_cond_t filled;
 	bool closed;
+	bool has_mark;
+	uint64_t mark; /* bytes ever added when it was set */
 };
 
 /* ---- The memory. */
@@ -375,6 +377,15 @@ int spool_receive(struct spool *spool, int fd, uint32_t *overflow, uint64_t *byt
 	return n > 0 ? n : 0;
 }
 
+void spool_mark(struct spool *spool)
+{
+	pthread_mutex_lock(&spool->mutex);
+	if (!spool->has_mark)
+		spool->mark = atomic_load(&spool->shared->tail);
+	spool->has_mark = true;
+	pthread_mutex_unlock(&spool->mutex);
+}
+
 void spool_close(struct spool *spool)
 {
 	pthread_mutex_lock(&spool->mutex);
@@ -430,6 +441,16 @@ bool spool_next(struct spool *spool, struct slice *line)
 void spool_number(struct spool *spool, uint64_t number)
 {
 	spool->taken->number = number;
+}
+
+bool spool_passed_mark(struct spool *spool)
+{
+	pthread_mutex_lock(&spool->mutex);
+	bool passed = spool->has_mark && spool->read >= spool->mark;
+	if (passed)
+		spool->has_mark = false;
+	pthread_mutex_unlock(&spool->mutex);
+	return passed;
 }
 
 void spool_release(struct spool *spool)

@@ -50,6 +50,11 @@ uint64_t spool_recover(struct spool *spool, const struct log_id *log, uint64_t n
  */
 int spool_receive(struct spool *spool, int fd, uint32_t *overflow, uint64_t *bytes);
 bool spool_is_full(const struct spool *spool);
+/*
+ * Once a second, after the socket was found empty: what is in the spool now is all that was sent
+ * before. Nothing while the writer has not passed the mark before.
+ */
+void spool_mark(struct spool *spool);
 /* No more will come; the writer gets what is left. */
 void spool_close(struct spool *spool);
 
@@ -62,6 +67,8 @@ bool spool_wait(struct spool *spool, unsigned timeout_ms, bool *closed);
 bool spool_next(struct spool *spool, struct slice *line);
 /* The line that spool_next() gave last is this record now. */
 void spool_number(struct spool *spool, uint64_t number);
+/* True once for each mark: all lines before it were taken. */
+bool spool_passed_mark(struct spool *spool);
 /* All lines taken so far are safe: their room is free. */
 void spool_release(struct spool *spool);
 

@@ -22,8 +22,6 @@ enum {
 	CLOCK_TRUST_MS = 3600 * 1000,
 	CLOCK_START_MS = 600 * 1000, /* nor at the start: clocks are set late at boot */
 	COMPLAIN_EVERY_MS = 10 * 1000,
-	REPLAY_BYTES = 64 << 20, /* of each of */
-	REPLAY_SEGMENTS = 2,
 };
 
 struct writer {
@@ -225,6 +223,14 @@ static void tick(struct writer *w)
 	w->next_tick_ms = now + TICK_MS;
 	check_clock(w);
 	tell_drops(w);
+}
+
+/* A hole is a gap only when nothing that was sent before is still on its way here: not in the
+ * spool, nor in the socket. */
+static void look_for_gaps(struct writer *w)
+{
+	if (w->has_given_up || !spool_passed_mark(w->options.spool))
+		return;
 	if (!intake_tick(w->intake, clock_unix_ms()))
 		log_error("no memory to tell of missing records");
 }
@@ -310,6 +316,7 @@ static void *run(void *arg)
 		if (spool_wait(w->options.spool, wait_ms(w), &closed))
 			take_lines(w);
 		tick(w);
+		look_for_gaps(w);
 		if (!w->has_given_up && is_due(w))
 			commit(w);
 		if (!w->has_given_up)
@@ -323,47 +330,58 @@ static void *run(void *arg)
 
 /* ---- The start. */
 
-/* Only the end of a large segment. Blocks cannot be found backwards: heads are read, payloads
- * skipped. */
-static void skip_to_end(struct view *view)
+/* Heads are read, payloads skipped, up to the block that holds the record. */
+static void skip_to(struct view *view, uint64_t record)
 {
 	struct block block;
 	enum block_result why;
-	while (view->reader.size - view->reader.offset > REPLAY_BYTES &&
-	       segment_reader_next_head(&view->reader, &block, &why) == READ_BLOCK)
-		;
+	while (segment_reader_next_head(&view->reader, &block, &why) == READ_BLOCK)
+		if (block.head.kind == BLOCK_RECORDS &&
+		    block.head.first + block.head.count > record) {
+			view_seek(view, block.at);
+			return;
+		}
 }
 
-/* The numbers of HAProxy's processes, from the last records, so that a gap over our restart shows.
- */
-static void replay_segment(struct writer *w, const struct view_map_entry *entry)
+/* False: not all of it could be read. */
+static bool replay_view(struct writer *w, struct view *view)
 {
-	struct view view;
 	struct block block;
 	struct slice plain;
 	struct record record;
 	enum view_result result;
-	bool bad;
-	if (!view_open_entry(&view, w->options.folder, entry, w->options.keyring, NULL))
-		return;
-	skip_to_end(&view);
-	while ((result = view_next(&view, &block, &plain)) != VIEW_END)
-		while (result == VIEW_RECORDS && record_next(&plain, &record, &bad))
-			if (record.kind == RECORD_ACCESS)
-				intake_replay(w->intake, record.bytes);
-	view_close(&view);
+	bool bad = false;
+	while ((result = view_next(view, &block, &plain)) == VIEW_RECORDS)
+		while (record_next(&plain, &record, &bad))
+			intake_replay(w->intake, &record);
+	return result == VIEW_END && !bad;
 }
 
-/* The last one is the one just started. */
+static bool replay_segment(
+    struct writer *w, const struct view_map_entry *entry, uint64_t from_record)
+{
+	struct view view;
+	if (!view_open_entry(&view, w->options.folder, entry, w->options.keyring, NULL))
+		return false;
+	skip_to(&view, from_record);
+	bool ok = replay_view(w, &view);
+	view_close(&view);
+	return ok;
+}
+
+/* The numbers of HAProxy's processes go on where they were, so that a gap over our restart shows.
+ * The last segment is the one just started. */
 static void replay(struct writer *w)
 {
+	struct journal_status status;
 	struct view_map map;
+	journal_status(w->options.journal, &status);
+	uint64_t from = status.next_record > INTAKE_REPLAY ? status.next_record - INTAKE_REPLAY : 1;
 	if (!view_map_read(&map, w->options.folder, NULL))
 		return;
-	size_t end = map.count ? map.count - 1 : 0;
-	for (size_t i = end > REPLAY_SEGMENTS ? end - REPLAY_SEGMENTS : 0; i < end; i++)
-		if (map.entries[i].limit)
-			replay_segment(w, &map.entries[i]);
+	for (size_t i = view_map_find(&map, from); i + 1 < map.count; i++)
+		if (map.entries[i].limit && !replay_segment(w, &map.entries[i], from))
+			intake_replay_hole(w->intake);
 	view_map_release(&map);
 }
 
@@ -412,6 +430,7 @@ static void tell_start(struct writer *w)
 	event_uint(&event, "commit_ms", w->options.commit_ms);
 	event_append(&event, w->options.journal, now_ms);
 	tell_recovery(w, now_ms);
+	intake_tell_state(w->intake, now_ms);
 }
 
 struct writer *writer_start(const struct writer_options *options)
