@@ -207,7 +207,15 @@ static void replay_gap(struct intake *intake, const struct scan_object *object)
 	int64_t source = scan_int(object, SLICE("source"), -1);
 	int64_t from = scan_int(object, SLICE("from"), -1), to = scan_int(object, SLICE("to"), -1);
 	if (source >= 0 && from >= 0 && to >= from)
-		seqtrack_told(intake->track, (uint64_t)source, (uint64_t)from, (uint64_t)to);
+		seqtrack_gap_was_told(
+		    intake->track, (uint64_t)source, (uint64_t)from, (uint64_t)to);
+}
+
+static void replay_joined(struct intake *intake, const struct scan_object *object)
+{
+	int64_t source = scan_int(object, SLICE("source"), -1);
+	if (source >= 0)
+		seqtrack_join_was_told(intake->track, (uint64_t)source);
 }
 
 static void replay_state(struct intake *intake, const struct scan_object *object)
@@ -225,6 +233,8 @@ static void replay_event(struct intake *intake, const struct scan_object *object
 		replay_state(intake, object);
 	else if (slice_eq(name->value, SLICE("gap")) && intake->has_state)
 		replay_gap(intake, object);
+	else if (slice_eq(name->value, SLICE("joined")) && intake->has_state)
+		replay_joined(intake, object);
 }
 
 void intake_replay(struct intake *intake, const struct record *record)

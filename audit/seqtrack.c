@@ -6,7 +6,7 @@
 
 enum { WORD_BITS = 64 };
 
-#define NUMBER_MAX (UINT64_C(1) << 60)
+#define NUMBER_MAX (UINT64_C(1) << 53) /* what every JSON reader can take */
 
 struct gap {
 	uint64_t from, to, missing;
@@ -395,7 +395,7 @@ bool seqtrack_load(struct seqtrack *track, struct slice text)
 }
 
 /* Gaps of a source are told in their order: those below were told before. */
-void seqtrack_told(struct seqtrack *track, uint64_t source, uint64_t from, uint64_t to)
+void seqtrack_gap_was_told(struct seqtrack *track, uint64_t source, uint64_t from, uint64_t to)
 {
 	struct source *s = find(track, source);
 	if (!s)
@@ -408,4 +408,11 @@ void seqtrack_told(struct seqtrack *track, uint64_t source, uint64_t from, uint6
 	s->gaps_told = s->gap_count;
 	if (to >= s->low && to <= NUMBER_MAX)
 		move_low(s, to + 1);
+}
+
+void seqtrack_join_was_told(struct seqtrack *track, uint64_t source)
+{
+	struct source *s = find(track, source);
+	if (s)
+		s->joined = 0;
 }

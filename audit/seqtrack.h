@@ -63,5 +63,6 @@ void seqtrack_save(struct seqtrack *track, struct buf *out);
 /* In place of all that was followed. False: no such text, or no memory; then nothing is followed.
  */
 bool seqtrack_load(struct seqtrack *track, struct slice text);
-/* While records are noted again: this gap was told when it had its turn between them. */
-void seqtrack_told(struct seqtrack *track, uint64_t source, uint64_t from, uint64_t to);
+/* While records are noted again: these were told when they had their turn between them. */
+void seqtrack_gap_was_told(struct seqtrack *track, uint64_t source, uint64_t from, uint64_t to);
+void seqtrack_join_was_told(struct seqtrack *track, uint64_t source);

@@ -2,7 +2,7 @@
 #include "audit/writer.h"
 
 #include "audit/event.h"
-#include "audit/view.h"
+#include "audit/replay.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/version.h"
@@ -330,68 +330,11 @@ static void *run(void *arg)
 
 /* ---- The start. */
 
-/* Heads are read, payloads skipped, up to the block that holds the record. */
-static void skip_to(struct view *view, uint64_t record)
-{
-	struct block block;
-	enum block_result why;
-	while (segment_reader_next_head(&view->reader, &block, &why) == READ_BLOCK)
-		if (block.head.kind == BLOCK_RECORDS &&
-		    block.head.first + block.head.count > record) {
-			view_seek(view, block.at);
-			return;
-		}
-}
-
-/* False: not all of it could be read. */
-static bool replay_view(struct writer *w, struct view *view)
-{
-	struct block block;
-	struct slice plain;
-	struct record record;
-	enum view_result result;
-	bool bad = false;
-	while ((result = view_next(view, &block, &plain)) == VIEW_RECORDS)
-		while (record_next(&plain, &record, &bad))
-			intake_replay(w->intake, &record);
-	return result == VIEW_END && !bad;
-}
-
-static bool replay_segment(
-    struct writer *w, const struct view_map_entry *entry, uint64_t from_record)
-{
-	struct view view;
-	if (!view_open_entry(&view, w->options.folder, entry, w->options.keyring, NULL))
-		return false;
-	skip_to(&view, from_record);
-	bool ok = replay_view(w, &view);
-	view_close(&view);
-	return ok;
-}
-
-/* The numbers of HAProxy's processes go on where they were, so that a gap over our restart shows.
- * The last segment is the one just started. */
-static void replay(struct writer *w)
-{
-	struct journal_status status;
-	struct view_map map;
-	journal_status(w->options.journal, &status);
-	uint64_t from = status.next_record > INTAKE_REPLAY ? status.next_record - INTAKE_REPLAY : 1;
-	if (!view_map_read(&map, w->options.folder, NULL))
-		return;
-	for (size_t i = view_map_find(&map, from); i + 1 < map.count; i++)
-		if (map.entries[i].limit && !replay_segment(w, &map.entries[i], from))
-			intake_replay_hole(w->intake);
-	view_map_release(&map);
-}
-
 /* What the process before us had read and not made safe: it is in the log, or it comes now. */
-static void recover(struct writer *w)
+static void recover(struct writer *w, uint64_t next_record)
 {
-	struct journal_status status;
-	journal_status(w->options.journal, &status);
 	uint64_t lines =
-	    spool_recover(w->options.spool, journal_log_id(w->options.journal), status.next_record);
+	    spool_recover(w->options.spool, journal_log_id(w->options.journal), next_record);
 	if (lines)
 		log_info("%llu records that were received before the restart are written now",
 		    (unsigned long long)lines);
@@ -435,6 +378,7 @@ static void tell_start(struct writer *w)
 
 struct writer *writer_start(const struct writer_options *options)
 {
+	struct journal_status status;
 	struct writer *w = calloc(1, sizeof(*w));
 	if (w)
 		w->options = *options;
@@ -447,8 +391,9 @@ struct writer *writer_start(const struct writer_options *options)
 	w->clock_offset_ms = clock_offset();
 	w->next_tick_ms = clock_monotonic_ms() + TICK_MS;
 	w->clock_trusted_ms = clock_monotonic_ms() + CLOCK_START_MS;
-	recover(w);
-	replay(w);
+	journal_status(options->journal, &status);
+	recover(w, status.next_record);
+	replay_log(w->intake, options->folder, options->keyring, status.next_record);
 	tell_start(w);
 	publish(w, 0);
 	if (pthread_create(&w->thread, NULL, run, w) == 0)

@@ -311,7 +311,7 @@ static void what_was_told_before_a_restart_is_not_told_again(void **state)
 	struct seqtrack *next = reloaded(*state, NULL, 0);
 	note(next, 7, 3); /* noted again */
 	note(next, 7, 6);
-	seqtrack_told(next, 7, 2, 2);
+	seqtrack_gap_was_told(next, 7, 2, 2);
 	ticks(next, 10);
 	expect_gap(next, 7, 4, 5);
 	expect_nothing(next);
@@ -324,7 +324,7 @@ static void what_did_not_fit_and_was_told_is_not_told_again(void **state)
 	note(*state, 7, 1);
 	struct seqtrack *next = reloaded(*state, NULL, 0);
 	note(next, 7, 1000000);
-	seqtrack_told(next, 7, 2, 1000000 - SEQ_WINDOW);
+	seqtrack_gap_was_told(next, 7, 2, 1000000 - SEQ_WINDOW);
 	expect_nothing(next);
 	ticks(next, 10);
 	expect_gap(next, 7, 1000000 - SEQ_WINDOW + 1, 999999);
@@ -365,8 +365,8 @@ static void a_full_state_fits(void **state)
 {
 	for (uint64_t source = 0; source < SEQ_SOURCES_MAX; source++)
 		for (uint64_t i = 0; i <= SEQ_SAVED_HOLES_MAX; i++)
-			note(*state, (UINT64_C(1) << 60) - source,
-			    (UINT64_C(1) << 60) - 2 * SEQ_SAVED_HOLES_MAX - 2 + 2 * i);
+			note(*state, (UINT64_C(1) << 53) - source,
+			    (UINT64_C(1) << 53) - 2 * SEQ_SAVED_HOLES_MAX - 2 + 2 * i);
 	seqtrack_free(reloaded(*state, NULL, 0));
 }
 

@@ -320,9 +320,37 @@ static void a_spool_is_never_on_a_disk_or_shared(void **state)
 	assert_string_equal(err.text, "a spool must be its owner's alone");
 }
 
+/* What was sent before the mark is what the writer has passed, however much comes after it. */
+static void a_mark_is_passed_when_all_before_it_was_taken(void **state)
+{
+	struct spool *spool = open_spool();
+	struct slice line;
+	uint32_t overflow = 0;
+	uint64_t bytes = 0;
+	(void)state;
+	assert_false(spool_passed_mark(spool));
+	assert_int_equal(send(pair[0], "one", 3, 0), 3);
+	assert_int_equal(spool_receive(spool, pair[1], &overflow, &bytes), 1);
+	spool_mark(spool);
+	assert_int_equal(send(pair[0], "two", 3, 0), 3);
+	assert_int_equal(spool_receive(spool, pair[1], &overflow, &bytes), 1);
+	spool_mark(spool); /* the one before is not passed yet: it stays */
+	assert_false(spool_passed_mark(spool));
+	assert_true(spool_next(spool, &line));
+	assert_true(spool_passed_mark(spool));
+	assert_false(spool_passed_mark(spool));
+	spool_mark(spool);
+	assert_false(spool_passed_mark(spool));
+	assert_true(spool_next(spool, &line));
+	assert_true(spool_passed_mark(spool));
+	spool_free(spool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    a_mark_is_passed_when_all_before_it_was_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(systemd_keeps_the_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    without_a_keeper_it_works_and_says_so, setup, teardown),
