@@ -128,7 +128,10 @@ crs: deps
 matrix: deps
 	@./tests/run.sh matrix
 bench: deps
+	@./tests/bench/waf.sh
 	@./tests/bench/run.sh
+bench-waf: deps
+	@./tests/bench/waf.sh
 bench-quick: deps
 	@./tests/bench/run.sh --quick
 
@@ -160,7 +163,7 @@ clean:
 help:
 	@sed -n 's/^# Targets: //p' Makefile
 
-.PHONY: all deps run test unit e2e lint fuzz tsan crs matrix bench bench-quick install deb clean help \
+.PHONY: all deps run test unit e2e lint fuzz tsan crs matrix bench bench-quick bench-waf install deb clean help \
 	unit-binaries fuzz-binaries test-tools
 .SECONDARY:
 Q ?= @

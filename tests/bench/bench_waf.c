@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_waf: CPU time per transaction of this engine and of libmodsecurity, same rules, same
- * requests, same run, one thread.
+ * bench_waf: CPU time per transaction of this engine, of libmodsecurity and of Coraza, same rules,
+ * same requests, same run, one thread.
  *
- *     bench_waf [--seconds S] RULES...
+ *     bench_waf [--seconds S] [--coraza PROGRAM] RULES...
  *
+ * PROGRAM is built from tests/bench/coraza (waf.sh does); without it there is no column for Coraza.
  * BENCH_CACHE_DIR: compiled databases. BENCH_NO_PEER, BENCH_ONLY=NAME: for profiling.
  *
- * Prints one line per request: microseconds of both, and the ratio.
+ * Prints one line per request: microseconds of each, and how many times ours that is. All engines
+ * must come to the same verdict.
  */
 #include "common/file.h"
 #include "spoa/waf/waf.h"
 
+#include <fcntl.h>
 #include <modsecurity/modsecurity.h>
 #include <modsecurity/rules_set.h>
 #include <modsecurity/transaction.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 struct sample {
 	const char *name;
@@ -70,7 +75,7 @@ enum { HEADERS = sizeof headers / sizeof *headers };
 
 /* ---- ours ------------------------------------------------------------------------------------ */
 
-static void ours(struct waf_worker *worker, struct waf_rules *rules, const struct sample *s)
+static unsigned ours(struct waf_worker *worker, struct waf_rules *rules, const struct sample *s)
 {
 	struct waf_header list[HEADERS + 2];
 	size_t count = 0;
@@ -99,6 +104,7 @@ static void ours(struct waf_worker *worker, struct waf_rules *rules, const struc
 	};
 	struct waf_verdict verdict;
 	waf_eval_request(worker, rules, NULL, &request, &verdict);
+	return verdict.status;
 }
 
 /* ---- libmodsecurity -----------------------------------------------------------------------------
@@ -109,7 +115,7 @@ static void add_header(Transaction *t, const char *name, const char *value)
 	msc_add_request_header(t, (const unsigned char *)name, (const unsigned char *)value);
 }
 
-static void theirs(ModSecurity *engine, RulesSet *rules, const struct sample *s)
+static unsigned theirs(ModSecurity *engine, RulesSet *rules, const struct sample *s)
 {
 	char uri[512], length[24];
 	Transaction *t = msc_new_transaction(engine, rules, NULL);
@@ -134,6 +140,7 @@ static void theirs(ModSecurity *engine, RulesSet *rules, const struct sample *s)
 	msc_transaction_cleanup(t);
 	free(verdict.url);
 	free(verdict.log);
+	return (unsigned)verdict.status;
 }
 
 static void ignore_log(void *data, const void *message)
@@ -163,6 +170,84 @@ static RulesSet *load_theirs(char **paths, int count)
 	return NULL;
 }
 
+/* ---- Coraza: a process of its own, asked over pipes
+ * --------------------------------------------------------------------------- */
+
+struct coraza {
+	pid_t pid; /* 0: there is none */
+	FILE *to, *from;
+};
+
+static void coraza_exec(int in, int out, const char *program, char **rules, int count)
+{
+	const char *arguments[64] = { program };
+	for (int i = 0; i < count && i < 62; i++)
+		arguments[i + 1] = rules[i];
+	if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0)
+		execv(program, (char *const *)(uintptr_t)arguments);
+	perror(program);
+	_exit(127);
+}
+
+/* False: it does not load the rules; then its figures are left out. */
+static bool coraza_start(struct coraza *c, const char *program, char **rules, int count)
+{
+	int to[2], from[2];
+	char line[16] = "";
+	if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0)
+		return false;
+	c->pid = fork();
+	if (c->pid == 0)
+		coraza_exec(to[0], from[1], program, rules, count);
+	close(to[0]);
+	close(from[1]);
+	c->to = fdopen(to[1], "w");
+	c->from = fdopen(from[0], "r");
+	return c->pid > 0 && c->to && c->from && fgets(line, sizeof line, c->from) &&
+	       strcmp(line, "ready\n") == 0;
+}
+
+static void coraza_stop(struct coraza *c)
+{
+	if (c->to)
+		fclose(c->to);
+	if (c->from)
+		fclose(c->from);
+	if (c->pid > 0)
+		waitpid(c->pid, NULL, 0);
+	*c = (struct coraza){ 0 };
+}
+
+/* The request as it stands on the wire. */
+static size_t write_request(char *raw, size_t size, const struct sample *s)
+{
+	size_t len = (size_t)snprintf(raw, size, "%s %s%s%s HTTP/1.1\r\n", s->method, s->path,
+	    *s->query ? "?" : "", s->query);
+	for (size_t i = 0; i < HEADERS; i++)
+		len += (size_t)snprintf(
+		    raw + len, size - len, "%s: %s\r\n", headers[i].name, headers[i].value);
+	if (s->content_type)
+		len += (size_t)snprintf(raw + len, size - len,
+		    "Content-Type: %s\r\nContent-Length: %zu\r\n", s->content_type,
+		    strlen(s->body));
+	return len + (size_t)snprintf(raw + len, size - len, "\r\n%s", s->body);
+}
+
+static double coraza_measure(
+    struct coraza *c, const struct sample *s, double seconds, unsigned *status)
+{
+	char raw[4096], line[64];
+	double us;
+	size_t len = write_request(raw, sizeof raw, s);
+	fprintf(c->to, "%f %zu\n", seconds, len);
+	fwrite(raw, 1, len, c->to);
+	if (fflush(c->to) == 0 && fgets(line, sizeof line, c->from) &&
+	    sscanf(line, "%lf %u", &us, status) == 2)
+		return us;
+	fprintf(stderr, "coraza gave no answer\n");
+	exit(1);
+}
+
 /* ---- the run ------------------------------------------------------------------------------------
  */
 
@@ -171,24 +256,23 @@ struct engines {
 	struct waf_rules *rules;
 	ModSecurity *peer;
 	RulesSet *peer_rules;
+	struct coraza coraza;
 };
 
-static void run_once(struct engines *e, const struct sample *s, bool peer)
+static unsigned run_once(struct engines *e, const struct sample *s, bool peer)
 {
-	if (peer)
-		theirs(e->peer, e->peer_rules, s);
-	else
-		ours(e->worker, e->rules, s);
+	return peer ? theirs(e->peer, e->peer_rules, s) : ours(e->worker, e->rules, s);
 }
 
 enum { BATCH = 20 };
 
 /* The quickest batch: other work on the machine only ever makes a batch slower. */
-static double measure(struct engines *e, const struct sample *s, bool peer, double seconds)
+static double measure(
+    struct engines *e, const struct sample *s, bool peer, double seconds, unsigned *status)
 {
 	double best = 0, spent = 0;
 	for (int i = 0; i < BATCH; i++)
-		run_once(e, s, peer);
+		*status = run_once(e, s, peer);
 	while (spent < seconds * 1e6) {
 		double start = cpu_us();
 		for (int i = 0; i < BATCH; i++)
@@ -198,6 +282,23 @@ static double measure(struct engines *e, const struct sample *s, bool peer, doub
 		spent += us;
 	}
 	return best / BATCH;
+}
+
+/* False when an engine comes to another verdict: then times compare nothing. */
+static bool print_sample(struct engines *e, const struct sample *s, double seconds)
+{
+	unsigned status, theirs_is, coraza_is;
+	double own = measure(e, s, false, seconds, &status);
+	theirs_is = coraza_is = status;
+	double peer = e->peer_rules ? measure(e, s, true, seconds, &theirs_is) : 0;
+	double coraza = e->coraza.pid ? coraza_measure(&e->coraza, s, seconds, &coraza_is) : 0;
+	printf("%-12s %6u %12.1f %16.1f %8.1f %12.1f %8.1f\n", s->name, status, own, peer,
+	    peer / own, coraza, coraza / own);
+	fflush(stdout);
+	if (theirs_is == status && coraza_is == status)
+		return true;
+	fprintf(stderr, "%s: verdicts %u, %u, %u\n", s->name, status, theirs_is, coraza_is);
+	return false;
 }
 
 static struct waf_rules *load_ours(char **paths, int count)
@@ -212,37 +313,56 @@ static struct waf_rules *load_ours(char **paths, int count)
 	return rules;
 }
 
+static bool run_samples(struct engines *e, double seconds)
+{
+	const char *only = getenv("BENCH_ONLY");
+	bool good = true;
+	printf("%-12s %6s %12s %16s %8s %12s %8s\n", "request", "status", "sallyport us",
+	    "libmodsecurity us", "times", "coraza us", "times");
+	for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
+		if (!only || strcmp(only, samples[i].name) == 0)
+			good &= print_sample(e, &samples[i], seconds);
+	return good;
+}
+
+static void engines_release(struct engines *e)
+{
+	waf_worker_free(e->worker);
+	waf_rules_unref(e->rules);
+	if (e->peer_rules)
+		msc_rules_cleanup(e->peer_rules);
+	msc_cleanup(e->peer);
+	coraza_stop(&e->coraza);
+}
+
 int main(int argc, char **argv)
 {
+	const char *coraza = NULL;
 	double seconds = 1;
 	int first = 1;
-	if (argc > 2 && strcmp(argv[1], "--seconds") == 0) {
-		seconds = atof(argv[2]);
-		first = 3;
-	}
+	for (; first + 1 < argc && argv[first][0] == '-'; first += 2)
+		if (strcmp(argv[first], "--seconds") == 0)
+			seconds = atof(argv[first + 1]);
+		else if (strcmp(argv[first], "--coraza") == 0)
+			coraza = argv[first + 1];
 	if (argc <= first) {
-		fprintf(stderr, "usage: bench_waf [--seconds S] RULES...\n");
+		fprintf(stderr, "usage: bench_waf [--seconds S] [--coraza PROGRAM] RULES...\n");
 		return 64;
 	}
 	make_form();
+	char **rules = argv + first;
+	int count = argc - first;
 	struct engines e = { .worker = waf_worker_new(), .peer = msc_init() };
-	e.rules = load_ours(argv + first, argc - first);
-	e.peer_rules = getenv("BENCH_NO_PEER") ? NULL : load_theirs(argv + first, argc - first);
+	e.rules = load_ours(rules, count);
+	e.peer_rules = getenv("BENCH_NO_PEER") ? NULL : load_theirs(rules, count);
 	if (!e.worker || !e.rules)
 		return 1;
-	msc_set_log_cb(e.peer, ignore_log);
-	printf("%-12s %12s %16s %8s\n", "request", "sallyport us", "libmodsecurity us", "ratio");
-	for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
-		if (getenv("BENCH_ONLY") && strcmp(getenv("BENCH_ONLY"), samples[i].name) != 0)
-			continue;
-		double own = measure(&e, &samples[i], false, seconds);
-		double peer = e.peer_rules ? measure(&e, &samples[i], true, seconds) : 0;
-		printf("%-12s %12.1f %16.1f %8.1f\n", samples[i].name, own, peer, peer / own);
+	if (coraza && !coraza_start(&e.coraza, coraza, rules, count)) {
+		fprintf(stderr, "coraza does not load these rules\n");
+		coraza_stop(&e.coraza);
 	}
-	waf_worker_free(e.worker);
-	waf_rules_unref(e.rules);
-	if (e.peer_rules)
-		msc_rules_cleanup(e.peer_rules);
-	msc_cleanup(e.peer);
-	return 0;
+	msc_set_log_cb(e.peer, ignore_log);
+	bool good = run_samples(&e, seconds);
+	engines_release(&e);
+	return good ? 0 : 1;
 }
