@@ -106,6 +106,7 @@ static void put_route(struct jw *w, const struct service *s)
 	if (s->waf != WAF_MODE_OFF) {
 		put_text(w, "waf_ruleset", s->waf_ruleset);
 		put_list(w, "waf_exclude", &s->waf_exclude);
+		put_list(w, "waf_count", &s->waf_count);
 	}
 	jw_key(w, "waf_response");
 	jw_bool(w, s->waf_response);

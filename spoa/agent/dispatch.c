@@ -198,20 +198,21 @@ static struct waf_request waf_request_of(const struct dispatcher *d, const struc
 	};
 }
 
-/* Only a block in a route that blocks changes the status; counting never does. */
-static void apply_waf(struct dispatcher *d, const struct snapshot_route *route,
+/* Only a block in a route that blocks changes the status; what counts never does. */
+static void apply_waf(struct dispatcher *d, const struct exchange *x,
     const struct waf_verdict *found, struct verdict *verdict)
 {
 	bool blocks = found->action == WAF_BLOCK || found->would_block;
-	bool enforced = blocks && route->config->waf == CONFIG_WAF_BLOCK;
+	bool enforced = blocks && x->route->config->waf == CONFIG_WAF_BLOCK;
+	bool counts = blocks || found->counted;
 
-	count(d->counters, enforced ? COUNT_waf_block : blocks ? COUNT_waf_count : COUNT_waf_pass);
+	count(d->counters, enforced ? COUNT_waf_block : counts ? COUNT_waf_count : COUNT_waf_pass);
 	if (found->budget_exhausted)
 		count(d->counters, COUNT_waf_budget);
 	for (size_t i = 0; i < found->match_count; i++)
 		counters_rule(d->counters, found->matches[i].rule->id);
-	verdict->waf = enforced ? SLICE("block") : blocks ? SLICE("count") : SLICE("pass");
-	waf_report(found, blocks, &d->arena, verdict);
+	verdict->waf = enforced ? SLICE("block") : counts ? SLICE("count") : SLICE("pass");
+	waf_report(found, counts, x->request->cut, &d->arena, verdict);
 	if (enforced)
 		verdict->status = 403;
 }
@@ -221,8 +222,8 @@ static void run_waf(struct dispatcher *d, const struct exchange *x, struct verdi
 	const struct waf_request request = waf_request_of(d, x);
 	struct waf_verdict found;
 
-	waf_eval_request(d->waf, x->route->rules, x->route->exclusions, &request, &found);
-	apply_waf(d, x->route, &found, verdict);
+	waf_eval_request(d->waf, x->route->rules, x->route->overrides, &request, &found);
+	apply_waf(d, x, &found, verdict);
 }
 
 static struct verdict judge_request(struct dispatcher *d, const struct request *request)
@@ -265,8 +266,8 @@ static struct verdict judge_response(struct dispatcher *d, const struct request 
 	request.headers = NULL;
 	request.header_count = 0;
 	request.body = slice_of(NULL, 0);
-	waf_eval_response(d->waf, x.route->rules, x.route->exclusions, &request, &response, &found);
-	apply_waf(d, x.route, &found, &verdict);
+	waf_eval_response(d->waf, x.route->rules, x.route->overrides, &request, &response, &found);
+	apply_waf(d, &x, &found, &verdict);
 	return verdict;
 }
 

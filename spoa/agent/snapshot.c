@@ -165,41 +165,54 @@ static struct waf_rules *load_rules(const struct build *b, const char *rulesets)
 	return rules;
 }
 
-/* Routes with the same list on the same rules share what was compiled from it. */
-static struct slice exclusions_key(const struct build *b, const struct config_route *route)
+static void append_list(struct buf *key, const struct config_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		buf_append(key, list->items[i], strlen(list->items[i]) + 1);
+	buf_append(key, "", 1);
+}
+
+/* Routes with the same lists on the same rules share what was compiled from them. */
+static struct slice overrides_key(const struct build *b, const struct config_route *route)
 {
 	struct buf key;
 	struct slice copy;
 
 	buf_init(&key, 0);
 	buf_append(&key, route->waf_ruleset, strlen(route->waf_ruleset) + 1);
-	for (size_t i = 0; i < route->waf_exclude.count; i++)
-		buf_append(
-		    &key, route->waf_exclude.items[i], strlen(route->waf_exclude.items[i]) + 1);
+	append_list(&key, &route->waf_exclude);
+	append_list(&key, &route->waf_count);
 	copy =
 	    buf_failed(&key) ? slice_of(NULL, 0) : arena_dup(&b->snapshot->arena, buf_slice(&key));
 	buf_release(&key);
 	return copy;
 }
 
-static bool build_exclusions(const struct build *b, struct snapshot_route *route)
+static struct waf_names names_of(const struct config_list *list)
 {
-	const struct config_list *list = &route->config->waf_exclude;
-	struct slice key = exclusions_key(b, route->config);
-	struct waf_exclusions *made;
+	return (struct waf_names){ list->items, list->count };
+}
+
+static bool build_overrides(const struct build *b, struct snapshot_route *route)
+{
+	const struct config_route *config = route->config;
+	struct slice key = overrides_key(b, config);
+	struct waf_overrides *made;
 
 	if (!key.ptr)
 		return no_memory(b);
-	route->exclusions = strmap_find(&b->snapshot->exclusions, key);
-	if (route->exclusions)
+	route->overrides = strmap_find(&b->snapshot->overrides, key);
+	if (route->overrides)
 		return true;
-	made = waf_exclusions_new(route->rules, list->items, list->count, b->errors);
+	made = waf_overrides_new(
+	    route->rules, names_of(&config->waf_exclude), names_of(&config->waf_count), b->errors);
 	if (!made)
-		return complain(b, "routes", route->id, "'waf_exclude' does not fit its rules");
-	route->exclusions = made;
-	if (strmap_put(&b->snapshot->exclusions, key, made, NULL))
+		return complain(
+		    b, "routes", route->id, "'waf_exclude' or 'waf_count' does not fit its rules");
+	route->overrides = made;
+	if (strmap_put(&b->snapshot->overrides, key, made, NULL))
 		return true;
-	waf_exclusions_free(made);
+	waf_overrides_free(made);
 	return no_memory(b);
 }
 
@@ -214,7 +227,9 @@ static bool build_waf(const struct build *b, struct snapshot_route *route)
 		route->rules = load_rules(b, rulesets);
 	if (!route->rules)
 		return false;
-	return route->config->waf_exclude.count == 0 || build_exclusions(b, route);
+	if (route->config->waf_exclude.count == 0 && route->config->waf_count.count == 0)
+		return true;
+	return build_overrides(b, route);
 }
 
 /* ---- routes
@@ -292,15 +307,15 @@ static void snapshot_free(struct snapshot *snapshot)
 
 	for (size_t i = 0; i < snapshot->route_count; i++)
 		policy_free(snapshot->route_list[i].policy);
-	for (entry = NULL; (entry = strmap_next(&snapshot->exclusions, entry)) != NULL;)
-		waf_exclusions_free(entry->value);
+	for (entry = NULL; (entry = strmap_next(&snapshot->overrides, entry)) != NULL;)
+		waf_overrides_free(entry->value);
 	for (entry = NULL; (entry = strmap_next(&snapshot->rules, entry)) != NULL;)
 		waf_rules_unref(entry->value);
 	for (size_t i = 0; i < snapshot->authorizer_count; i++) {
 		authorizer_unref(snapshot->authorizers[i].authorizer);
 		key_source_unref(snapshot->authorizers[i].keys);
 	}
-	strmap_release(&snapshot->exclusions);
+	strmap_release(&snapshot->overrides);
 	strmap_release(&snapshot->rules);
 	strmap_release(&snapshot->routes);
 	arena_release(&snapshot->arena);
@@ -320,7 +335,7 @@ struct snapshot *snapshot_load(
 	arena_init(&b.snapshot->arena, 0);
 	strmap_init(&b.snapshot->routes);
 	strmap_init(&b.snapshot->rules);
-	strmap_init(&b.snapshot->exclusions);
+	strmap_init(&b.snapshot->overrides);
 	if (config_load(path, &b.snapshot->arena, &b.snapshot->config, errors) && build_all(&b))
 		return b.snapshot;
 	snapshot_free(b.snapshot);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * snapshot: a loaded configuration with the policies, key sources, rule sets and exclusions that it
+ * snapshot: a loaded configuration with the policies, key sources, rule sets and overrides that it
  * names. Immutable, shared by all threads, counted by reference, replaced as a whole by a reload.
  */
 #include "common/strmap.h"
@@ -23,7 +23,7 @@ struct snapshot_route {
 	struct policy *policy;   /* NULL: the route is open */
 	struct slice pool;       /* the authorizer's name */
 	struct waf_rules *rules; /* NULL: the WAF is off; else a part of the snapshot */
-	const struct waf_exclusions *exclusions;
+	const struct waf_overrides *overrides; /* NULL: none */
 };
 
 struct snapshot {
@@ -36,8 +36,8 @@ struct snapshot {
 	size_t route_count;
 	struct snapshot_authorizer *authorizers; /* as in config.authorizers */
 	size_t authorizer_count;
-	struct strmap rules;      /* value of waf_ruleset → struct waf_rules */
-	struct strmap exclusions; /* waf_ruleset and list → struct waf_exclusions */
+	struct strmap rules;     /* value of waf_ruleset → struct waf_rules */
+	struct strmap overrides; /* waf_ruleset and lists → struct waf_overrides */
 };
 
 /*

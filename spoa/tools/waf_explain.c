@@ -23,7 +23,17 @@ static bool mentions(const struct waf_rule_info *info, struct slice text)
 	return false;
 }
 
-static void write_rule(struct jw *w, const struct waf_rule_info *info, bool excluded)
+/* What a service's overrides make of a rule; NULL: nothing. */
+static const char *override_of(const struct waf_overrides *overrides, uint32_t id)
+{
+	if (!overrides)
+		return NULL;
+	if (waf_overrides_exclude(overrides, id))
+		return "excluded";
+	return waf_overrides_count(overrides, id) ? "counted" : NULL;
+}
+
+static void write_rule(struct jw *w, const struct waf_rule_info *info, const char *override)
 {
 	jw_object_begin(w);
 	jw_key(w, "id");
@@ -35,7 +45,9 @@ static void write_rule(struct jw *w, const struct waf_rule_info *info, bool excl
 	jw_key(w, "targets");
 	jw_string(w, info->targets);
 	jw_key(w, "excluded");
-	jw_bool(w, excluded);
+	jw_bool(w, override && strcmp(override, "excluded") == 0);
+	jw_key(w, "counted");
+	jw_bool(w, override && strcmp(override, "counted") == 0);
 	jw_key(w, "tags");
 	jw_array_begin(w);
 	for (size_t i = 0; i < info->tag_count; i++)
@@ -48,12 +60,12 @@ static void write_rule(struct jw *w, const struct waf_rule_info *info, bool excl
 	jw_object_end(w);
 }
 
-static void print_rule(const struct waf_rule_info *info, bool excluded)
+static void print_rule(const struct waf_rule_info *info, const char *override)
 {
 	printf("%-8u phase %u  %.*s\n         %s:%u\n", info->id, info->phase, SLICE_ARG(info->msg),
 	    info->file, info->line);
-	if (excluded)
-		printf("         excluded\n");
+	if (override)
+		printf("         %s\n", override);
 	if (info->targets.len)
 		printf("         looks at: %.*s\n", SLICE_ARG(info->targets));
 	if (!info->tag_count)
@@ -64,7 +76,7 @@ static void print_rule(const struct waf_rule_info *info, bool excluded)
 	putchar('\n');
 }
 
-int explain_list(const struct waf_rules *rules, const struct waf_exclusions *exclusions,
+int explain_list(const struct waf_rules *rules, const struct waf_overrides *overrides,
     const char *text, bool json)
 {
 	struct buf out;
@@ -78,11 +90,11 @@ int explain_list(const struct waf_rules *rules, const struct waf_exclusions *exc
 		if (!mentions(info, slice_of_cstr(text)))
 			continue;
 		found++;
-		bool excluded = waf_exclusions_has(exclusions, info->id);
+		const char *override = override_of(overrides, info->id);
 		if (json)
-			write_rule(&w, info, excluded);
+			write_rule(&w, info, override);
 		else
-			print_rule(info, excluded);
+			print_rule(info, override);
 	}
 	jw_array_end(&w);
 	if (json)
@@ -107,7 +119,7 @@ static void explain_rule(const struct waf_rules *rules, struct slice id)
 	if (slice_to_u64(id, UINT32_MAX, &number))
 		info = waf_rules_find(rules, (uint32_t)number);
 	if (info)
-		print_rule(info, false);
+		print_rule(info, NULL);
 	else
 		printf("%.*s      not in these rules\n", SLICE_ARG(id));
 }
@@ -133,12 +145,37 @@ static void advise(const struct waf_rules *rules, struct slice ids)
 		if (!any)
 			printf(
 			    "\nto let such requests through to this service, name a rule, or a tag "
-			    "or label of it, in its waf-exclude parameter:\n    waf-exclude = ");
+			    "or label of it, in its parameter waf-exclude (or waf-count: it is "
+			    "reported still):\n    waf-exclude = ");
 		printf("%s%.*s", any ? "," : "", SLICE_ARG(slice_trim(id)));
 		any = true;
 	}
 	if (any)
 		putchar('\n');
+}
+
+/* What the agent's own labels say of a request (spoa/agent/waf_report.h). */
+static void explain_labels(struct slice labels)
+{
+	static const struct {
+		struct slice label;
+		const char *text;
+	} rows[] = {
+		{ SLICE_INIT("sallyport:waf:oversize"),
+		    "the body goes on behind the part that was inspected (oversize=continue)" },
+		{ SLICE_INIT("sallyport:waf:uninspected"),
+		    "part of the request does not parse or exceeds a limit, so it could not be "
+		    "inspected; a service that blocks refuses it" },
+		{ SLICE_INIT("sallyport:waf:budget"),
+		    "the work allowed for one request was done before all rules were evaluated" },
+	};
+	struct slice label;
+	while (labels.len) {
+		slice_cut(labels, ',', &label, &labels);
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+			if (slice_eq(label, rows[i].label))
+				printf("%s\n", rows[i].text);
+	}
 }
 
 static void explain_record(const struct waf_rules *rules, const json_t *record)
@@ -150,7 +187,8 @@ static void explain_record(const struct waf_rules *rules, const json_t *record)
 	    text_of(record, "ip"), text_of(record, "id"));
 	printf("WAF verdict: %s, score %lld\n\n", text_of(record, "waf"),
 	    (long long)json_integer_value(json_object_get(record, "score")));
-	printf("rules that matched:\n");
+	explain_labels(slice_of_cstr(text_of(record, "labels")));
+	printf(rest.len ? "rules that matched:\n" : "no rule matched\n");
 	while (rest.len) {
 		slice_cut(rest, ',', &id, &rest);
 		explain_rule(rules, slice_trim(id));

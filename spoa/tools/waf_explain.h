@@ -5,9 +5,10 @@
 
 /*
  * Rules whose id, message or tags have `text` in them (NULL: all), what they look at, and whether a
- * service with these exclusions does without them. The exit code: an error when there is none.
+ * service with these overrides does without them or only counts them. The exit code: an error when
+ * there is none.
  */
-int explain_list(const struct waf_rules *rules, const struct waf_exclusions *exclusions,
+int explain_list(const struct waf_rules *rules, const struct waf_overrides *overrides,
     const char *text, bool json);
 
 /*

@@ -28,7 +28,7 @@ static struct options {
 	const char *response;
 	const char *log;
 	const char *client_ip;
-	struct cli_list excludes;
+	struct cli_list excludes, counts;
 	bool no_cache, json, batch, detection_only, reference;
 	uint64_t step_budget;
 } options;
@@ -80,16 +80,17 @@ static struct waf_rules *load_rules(struct arena *arena)
 	return rules;
 }
 
-static struct waf_exclusions *load_exclusions(struct waf_rules *rules, bool *good)
+static struct waf_overrides *load_overrides(struct waf_rules *rules, bool *good)
 {
 	struct err_list errors;
 	err_list_init(&errors, 0);
-	struct waf_exclusions *exclusions =
-	    waf_exclusions_new(rules, options.excludes.items, options.excludes.count, &errors);
-	*good = exclusions != NULL;
+	struct waf_overrides *overrides = waf_overrides_new(rules,
+	    (struct waf_names){ options.excludes.items, options.excludes.count },
+	    (struct waf_names){ options.counts.items, options.counts.count }, &errors);
+	*good = overrides != NULL;
 	err_list_print(&errors, stderr);
 	err_list_release(&errors);
-	return exclusions;
+	return overrides;
 }
 
 /* ---- one evaluation
@@ -97,7 +98,7 @@ static struct waf_exclusions *load_exclusions(struct waf_rules *rules, bool *goo
 
 struct session {
 	struct waf_rules *rules;
-	struct waf_exclusions *exclusions;
+	struct waf_overrides *overrides;
 	struct waf_worker *worker;
 	struct arena arena;
 };
@@ -135,11 +136,11 @@ static void evaluate(struct session *session, struct slice id, struct slice raw,
 		return;
 	uint64_t start = clock_monotonic_us();
 	if (raw_response.len)
-		waf_eval_response(session->worker, session->rules, session->exclusions, &request,
+		waf_eval_response(session->worker, session->rules, session->overrides, &request,
 		    &response, &out->verdict);
 	else
 		waf_eval_request(
-		    session->worker, session->rules, session->exclusions, &request, &out->verdict);
+		    session->worker, session->rules, session->overrides, &request, &out->verdict);
 	out->us = clock_monotonic_us() - start;
 }
 
@@ -216,6 +217,10 @@ static void write_match(struct jw *w, const struct waf_match *m)
 	for (size_t i = 0; i < m->rule->tag_count; i++)
 		jw_string(w, m->rule->tags[i]);
 	jw_array_end(w);
+	if (m->counted) {
+		jw_key(w, "counted");
+		jw_bool(w, true);
+	}
 	jw_key(w, "file");
 	jw_cstr(w, m->rule->file);
 	jw_key(w, "line");
@@ -263,8 +268,8 @@ static void print_text(const char *label, struct slice text)
 
 static void print_match(const struct waf_match *m)
 {
-	printf("  %-8u %s, phase %u: %.*s\n", m->rule->id, severities[m->rule->severity],
-	    m->rule->phase, SLICE_ARG(m->message));
+	printf("  %-8u %s, phase %u%s: %.*s\n", m->rule->id, severities[m->rule->severity],
+	    m->rule->phase, m->counted ? ", counted" : "", SLICE_ARG(m->message));
 	print_text("variable: ", m->variable);
 	print_text("value:    ", m->value);
 	print_text("data:     ", m->data);
@@ -432,14 +437,14 @@ static bool session_init(struct session *session, struct waf_rules *rules)
 	*session = (struct session){ .rules = rules };
 	arena_init(&session->arena, 0);
 	session->worker = waf_worker_new();
-	session->exclusions = load_exclusions(rules, &good);
+	session->overrides = load_overrides(rules, &good);
 	return good && session->worker;
 }
 
 static void session_release(struct session *session)
 {
 	waf_worker_free(session->worker);
-	waf_exclusions_free(session->exclusions);
+	waf_overrides_free(session->overrides);
 	arena_release(&session->arena);
 }
 
@@ -503,9 +508,9 @@ static int with_rules(
 static int list_rules(struct waf_rules *rules, const char *pattern)
 {
 	bool good;
-	struct waf_exclusions *exclusions = load_exclusions(rules, &good);
-	int code = good ? explain_list(rules, exclusions, pattern, options.json) : CLI_ERROR;
-	waf_exclusions_free(exclusions);
+	struct waf_overrides *overrides = load_overrides(rules, &good);
+	int code = good ? explain_list(rules, overrides, pattern, options.json) : CLI_ERROR;
+	waf_overrides_free(overrides);
 	return code;
 }
 
@@ -541,7 +546,8 @@ static int run_explain(int argc, char **argv)
 /* clang-format off */
 static const struct cli_option eval_options[] = {
 	RULE_OPTIONS,
-	{ "exclude", 'x', CLI_LIST, &options.excludes, "SPEC", "exclude rules as a service does: ID, FIRST-LAST, tag:NAME, label:NAME", 0, 0 },
+	{ "exclude", 'x', CLI_LIST, &options.excludes, "SPEC", "exclude rules as a service's waf-exclude does: ID, FIRST-LAST, tag:NAME, label:NAME", 0, 0 },
+	{ "count", 'n', CLI_LIST, &options.counts, "SPEC", "only count rules, as a service's waf-count does", 0, 0 },
 	{ "json", 'j', CLI_FLAG, &options.json, NULL, "print JSON", 0, 0 },
 	{ "batch", 'b', CLI_FLAG, &options.batch, NULL, "read JSON lines {\"id\",\"request\"[,\"response\"]}, base64 of raw messages; print one line for each", 0, 0 },
 	{ "response", 'p', CLI_STRING, &options.response, "FILE", "a raw response: evaluate phases 3 and 4 for it", 0, 0 },
@@ -563,6 +569,7 @@ static const struct cli_option compile_options[] = {
 static const struct cli_option rules_options[] = {
 	RULE_OPTIONS,
 	{ "exclude", 'x', CLI_LIST, &options.excludes, "SPEC", "mark what a service with this exclusion does without; repeatable", 0, 0 },
+	{ "count", 'n', CLI_LIST, &options.counts, "SPEC", "mark what a service only counts; repeatable", 0, 0 },
 	{ "json", 'j', CLI_FLAG, &options.json, NULL, "print JSON", 0, 0 },
 	{ 0 },
 };

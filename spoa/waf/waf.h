@@ -52,15 +52,28 @@ void waf_rules_unref(struct waf_rules *rules);
 /* ---- what a route changes ----------------------------------------------------------------- */
 
 /*
- * Rules a service excludes: "942100", "942100-942199", "tag:attack-sqli", "label:…" (a label is a
- * tag of the rule). Compiled against one waf_rules, which it references. An exclusion that matches
- * no rule is an error.
+ * Rules are named "942100", "942100-942199", "tag:attack-sqli" or "label:…"; a label is a tag of
+ * the rule, and may be written without AWS's "awswaf:managed:aws:". What matches no rule is an
+ * error.
  */
-struct waf_exclusions;
-struct waf_exclusions *waf_exclusions_new(
-    struct waf_rules *rules, const char *const *specs, size_t count, struct err_list *errors);
-void waf_exclusions_free(struct waf_exclusions *exclusions);
-bool waf_exclusions_has(const struct waf_exclusions *exclusions, uint32_t rule_id);
+struct waf_names {
+	const char *const *items;
+	size_t count;
+};
+
+/*
+ * What a service changes. Excluded rules are not evaluated. Counted ones are, and are reported as
+ * matches; but they do not block, and add nothing to a score. Compiled against one waf_rules, which
+ * it references.
+ */
+struct waf_overrides;
+/* NULL with an error added. */
+struct waf_overrides *waf_overrides_new(struct waf_rules *rules, struct waf_names excluded,
+    struct waf_names counted, struct err_list *errors);
+/* NULL is fine. */
+void waf_overrides_free(struct waf_overrides *overrides);
+bool waf_overrides_exclude(const struct waf_overrides *overrides, uint32_t rule_id);
+bool waf_overrides_count(const struct waf_overrides *overrides, uint32_t rule_id);
 
 /* ---- one transaction ----------------------------------------------------------------------- */
 
@@ -100,6 +113,7 @@ struct waf_match {
 	struct slice value;    /* what the operator saw, at most 256 bytes */
 	struct slice data;     /* logdata, expanded; may be empty */
 	struct slice message;  /* msg, expanded */
+	bool counted;          /* an override keeps the rule from doing more than this */
 };
 
 /* Lives as long as the rules. */
@@ -121,6 +135,7 @@ struct waf_verdict {
 	unsigned status;  /* of the disruptive action; 403 unless the rule says otherwise */
 	uint32_t rule_id; /* the rule that interrupted; 0: none */
 	bool would_block; /* detection only: a disruptive rule matched */
+	bool counted;     /* some match is of a rule that only counts */
 	bool budget_exhausted;
 	const char *uninspected; /* NULL, or why part of the request was not looked at */
 	int64_t score;           /* tx.blocking_inbound_anomaly_score, tx.anomaly_score, else 0 */
@@ -134,11 +149,11 @@ struct waf_worker *waf_worker_new(void);
 void waf_worker_free(struct waf_worker *worker);
 
 /*
- * Phases 1 and 2 of a transaction, and 5 when `response` will not follow. `exclusions` may be NULL.
+ * Phases 1 and 2 of a transaction, and 5 when `response` will not follow. `overrides` may be NULL.
  * Never fails: want of memory or budget is budget_exhausted with the configured verdict.
  */
 void waf_eval_request(struct waf_worker *worker, struct waf_rules *rules,
-    const struct waf_exclusions *exclusions, const struct waf_request *request,
+    const struct waf_overrides *overrides, const struct waf_request *request,
     struct waf_verdict *out);
 
 /*
@@ -146,7 +161,7 @@ void waf_eval_request(struct waf_worker *worker, struct waf_rules *rules,
  * only its variables are there). For a gateway that sees request and response in two messages.
  */
 void waf_eval_response(struct waf_worker *worker, struct waf_rules *rules,
-    const struct waf_exclusions *exclusions, const struct waf_request *request,
+    const struct waf_overrides *overrides, const struct waf_request *request,
     const struct waf_response *response, struct waf_verdict *out);
 
 /* ---- for tools ------------------------------------------------------------------------------ */

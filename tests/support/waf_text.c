@@ -26,7 +26,7 @@ struct waf_rules *waf_text_load(
 }
 
 void waf_text_eval(struct waf_worker *worker, struct waf_rules *rules,
-    const struct waf_exclusions *exclusions, const char *request, struct waf_verdict *out)
+    const struct waf_overrides *overrides, const char *request, struct waf_verdict *out)
 {
 	struct arena arena;
 	struct waf_request parsed = { .id = SLICE("test"),
@@ -41,7 +41,7 @@ void waf_text_eval(struct waf_worker *worker, struct waf_rules *rules,
 		fprintf(stderr, "refused: %s\n", refused);
 		abort();
 	}
-	waf_eval_request(worker, rules, exclusions, &parsed, out);
+	waf_eval_request(worker, rules, overrides, &parsed, out);
 	arena_release(&arena);
 }
 

@@ -10,7 +10,7 @@ struct waf_rules *waf_text_load(
 
 /* Evaluates a raw HTTP/1.1 request. Fails the test when the request is refused. */
 void waf_text_eval(struct waf_worker *worker, struct waf_rules *rules,
-    const struct waf_exclusions *exclusions, const char *request, struct waf_verdict *out);
+    const struct waf_overrides *overrides, const char *request, struct waf_verdict *out);
 
 /* The ids of the matches: "1 2 3". Returns dst. */
 char *waf_text_ids(const struct waf_verdict *verdict, char *dst, size_t size);

@@ -83,6 +83,16 @@ static bool setvar_target(
 	return true;
 }
 
+/* CRS and those who follow it: tx.inbound_anomaly_score_pl1, tx.sql_injection_score, … */
+static bool is_score(struct slice name)
+{
+	static const struct slice score = SLICE_INIT("score");
+	for (size_t i = 0; i + score.len <= name.len; i++)
+		if (slice_eq_nocase(slice_sub(name, i, score.len), score))
+			return true;
+	return false;
+}
+
 static bool compile_setvar(struct compiler *compiler, const struct ast_action *a, struct step *step)
 {
 	struct slice name, value;
@@ -99,8 +109,12 @@ static bool compile_setvar(struct compiler *compiler, const struct ast_action *a
 		step->how = value.ptr[0] == '+' ? SETVAR_ADD : SETVAR_SUBTRACT;
 		value = slice_from(value, 1);
 	}
-	return setvar_target(compiler, a, name, step) &&
-	       macro_compile(compiler, value, a->value_pos, &step->value);
+	if (!setvar_target(compiler, a, name, step) ||
+	    !macro_compile(compiler, value, a->value_pos, &step->value))
+		return false;
+	step->scores =
+	    step->how == SETVAR_ADD && step->variable->id == VAR_TX && is_score(step->name.text);
+	return true;
 }
 
 /* setsid, setuid: a scalar of its own. */

@@ -62,7 +62,7 @@ bool compile_selector(struct compiler *compiler, const struct ast_target *in, st
 bool compile_head_actions(struct compiler *compiler, struct draft *draft, struct rule *rule);
 bool compile_link_actions(struct compiler *compiler, const struct ast_rule *in, struct rule *rule);
 
-/* exclusions.c: removals and updates on drafts; ctl and waf_exclusions on rules. */
+/* exclusions.c: removals and updates on drafts; ctl and overrides on rules. */
 bool apply_updates(struct compiler *compiler);
 /* A bit per head for what `selector` means; NULL without memory or with a bad pattern. */
 const uint64_t *compile_rule_bits(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which rules a removal, an update, a ctl or a service's exclusion means, and what is done to them.
+/* Which rules a removal, an update, a ctl or a service's override means, and what is done to them.
  */
 #include "spoa/waf/compile/exclusions.h"
 
@@ -166,17 +166,36 @@ bool apply_updates(struct compiler *compiler)
 	return good;
 }
 
-/* ---- a service's exclusions ------------------------------------------------------------------ */
+/* ---- a service's overrides --------------------------------------------------------------------
+ */
 
-struct waf_exclusions {
-	struct waf_rules *rules;
-	uint64_t bits[];
+struct rule_set {
+	uint64_t *bits; /* per head */
+	size_t count;
 };
 
-const uint64_t *exclusions_bits(
-    const struct waf_exclusions *exclusions, const struct waf_rules *rules)
+struct waf_overrides {
+	struct waf_rules *rules;
+	struct rule_set excluded, counted;
+	uint64_t words[]; /* of both */
+};
+
+static const uint64_t *bits_for(const struct waf_overrides *overrides, const struct rule_set *set,
+    const struct waf_rules *rules)
 {
-	return exclusions && exclusions->rules == rules ? exclusions->bits : NULL;
+	return overrides->rules == rules && set->count ? set->bits : NULL;
+}
+
+const uint64_t *overrides_excluded(
+    const struct waf_overrides *overrides, const struct waf_rules *rules)
+{
+	return overrides ? bits_for(overrides, &overrides->excluded, rules) : NULL;
+}
+
+const uint64_t *overrides_counted(
+    const struct waf_overrides *overrides, const struct waf_rules *rules)
+{
+	return overrides ? bits_for(overrides, &overrides->counted, rules) : NULL;
 }
 
 static bool has_tag(const struct rule *rule, struct slice tag)
@@ -187,71 +206,103 @@ static bool has_tag(const struct rule *rule, struct slice tag)
 	return false;
 }
 
-static bool exclusion_means(const struct rule *rule, struct slice spec, bool *valid)
+/* What all labels of AWS's groups begin with, so that a name may leave it out. */
+static bool has_label(const struct rule *rule, struct slice label)
 {
-	struct slice kind, name;
-	uint64_t first, last;
-	if (slice_cut(spec, ':', &kind, &name)) {
-		*valid = slice_eq(kind, SLICE("tag")) || slice_eq(kind, SLICE("label"));
-		return *valid && has_tag(rule, name);
+	static const struct slice aws = SLICE_INIT("awswaf:managed:aws:");
+	for (size_t i = 0; i < rule->info.tag_count; i++) {
+		struct slice tag = rule->info.tags[i];
+		if (slice_starts_with(tag, aws) && slice_eq(slice_from(tag, aws.len), label))
+			return true;
 	}
-	bool range = slice_cut(spec, '-', &kind, &name);
+	return has_tag(rule, label);
+}
+
+static bool name_means(const struct rule *rule, struct slice name, bool *valid)
+{
+	struct slice kind, rest;
+	uint64_t first, last;
+	if (slice_cut(name, ':', &kind, &rest)) {
+		bool label = slice_eq(kind, SLICE("label"));
+		*valid = label || slice_eq(kind, SLICE("tag"));
+		return *valid && (label ? has_label(rule, rest) : has_tag(rule, rest));
+	}
+	bool range = slice_cut(name, '-', &kind, &rest);
 	*valid = slice_to_u64(kind, UINT32_MAX, &first);
 	last = first;
 	if (*valid && range)
-		*valid = slice_to_u64(name, UINT32_MAX, &last);
+		*valid = slice_to_u64(rest, UINT32_MAX, &last);
 	return *valid && rule->info.id >= first && rule->info.id <= last;
 }
 
-static bool exclude(struct waf_exclusions *exclusions, const char *text, struct err_list *errors)
+static bool add_name(
+    const struct waf_rules *rules, struct rule_set *set, const char *name, struct err_list *errors)
 {
-	struct waf_rules *rules = exclusions->rules;
 	size_t found = 0;
 	bool valid = true;
 	for (size_t i = 0; i < rules->head_count && valid; i++)
-		if (exclusion_means(rules->heads[i], slice_of_cstr(text), &valid)) {
-			bit_set(exclusions->bits, i);
+		if (name_means(rules->heads[i], slice_of_cstr(name), &valid)) {
+			bit_set(set->bits, i);
 			found++;
 		}
+	set->count += found;
 	if (!valid)
 		return err_list_add(errors, (struct err_pos){ 0 },
-		    "'%s' is no exclusion: a rule id, a range of ids, tag:NAME or label:NAME",
-		    text);
-	return found > 0 ||
-	       err_list_add(errors, (struct err_pos){ 0 }, "exclusion '%s' means no rule", text);
+		    "'%s' names no rules: a rule id, a range of ids, tag:NAME or label:NAME", name);
+	return found > 0 || err_list_add(errors, (struct err_pos){ 0 }, "'%s' means no rule", name);
 }
 
-struct waf_exclusions *waf_exclusions_new(
-    struct waf_rules *rules, const char *const *specs, size_t count, struct err_list *errors)
+static bool add_names(const struct waf_rules *rules, struct rule_set *set, struct waf_names names,
+    struct err_list *errors)
+{
+	bool good = true;
+	for (size_t i = 0; i < names.count; i++)
+		good &= add_name(rules, set, names.items[i], errors);
+	return good;
+}
+
+struct waf_overrides *waf_overrides_new(struct waf_rules *rules, struct waf_names excluded,
+    struct waf_names counted, struct err_list *errors)
 {
 	size_t words = bit_words(rules->head_count + 1);
-	struct waf_exclusions *exclusions =
-	    calloc(1, sizeof *exclusions + words * sizeof(uint64_t));
-	if (!exclusions) {
+	struct waf_overrides *o = calloc(1, sizeof *o + 2 * words * sizeof(uint64_t));
+	if (!o) {
 		err_list_add(errors, (struct err_pos){ 0 }, "out of memory");
 		return NULL;
 	}
-	exclusions->rules = waf_rules_ref(rules);
-	bool good = true;
-	for (size_t i = 0; i < count; i++)
-		good &= exclude(exclusions, specs[i], errors);
+	o->rules = waf_rules_ref(rules);
+	o->excluded.bits = o->words;
+	o->counted.bits = o->words + words;
+	bool good = add_names(rules, &o->excluded, excluded, errors);
+	good &= add_names(rules, &o->counted, counted, errors);
 	if (good)
-		return exclusions;
-	waf_exclusions_free(exclusions);
+		return o;
+	waf_overrides_free(o);
 	return NULL;
 }
 
-bool waf_exclusions_has(const struct waf_exclusions *exclusions, uint32_t rule_id)
+static bool set_has(
+    const struct waf_overrides *overrides, const struct rule_set *set, uint32_t rule_id)
 {
 	const struct rule *rule =
-	    strmap_find(&exclusions->rules->by_id, slice_of(&rule_id, sizeof rule_id));
-	return rule && bit_has(exclusions->bits, rule->index);
+	    strmap_find(&overrides->rules->by_id, slice_of(&rule_id, sizeof rule_id));
+	return rule && bit_has(set->bits, rule->index);
 }
 
-void waf_exclusions_free(struct waf_exclusions *exclusions)
+bool waf_overrides_exclude(const struct waf_overrides *overrides, uint32_t rule_id)
 {
-	if (!exclusions)
+	return set_has(overrides, &overrides->excluded, rule_id);
+}
+
+bool waf_overrides_count(const struct waf_overrides *overrides, uint32_t rule_id)
+{
+	return set_has(overrides, &overrides->counted, rule_id);
+}
+
+void waf_overrides_free(struct waf_overrides *overrides)
+{
+	if (!overrides)
 		return;
-	waf_rules_unref(exclusions->rules);
-	free(exclusions);
+	waf_rules_unref(overrides->rules);
+	free(overrides);
 }

@@ -287,7 +287,9 @@ static void log_match(struct transaction *tx, const struct rule *head)
 		.value = slice_sub(tx->last.text, 0, MATCH_VALUE_MAX),
 		.data = expand(tx, log_text(head, true)),
 		.message = expand(tx, log_text(head, false)),
+		.counted = is_counted(tx, head),
 	};
+	verdict->counted |= is_counted(tx, head);
 }
 
 static void block(struct transaction *tx, const struct rule *head)
@@ -309,7 +311,7 @@ static void disrupt(struct transaction *tx, const struct rule *head)
 		[DISRUPT_ALLOW_PHASE] = STOP_PHASE,
 		[DISRUPT_ALLOW_REQUEST] = STOP_REQUEST,
 	};
-	if (tx->silent || head->disruption == DISRUPT_PASS)
+	if (tx->silent || head->disruption == DISRUPT_PASS || is_counted(tx, head))
 		return;
 	if (head->disruption == DISRUPT_BLOCK)
 		block(tx, head);

@@ -95,6 +95,7 @@ struct step {
 	const struct variable *variable; /* SETVAR: the collection; SET_SCALAR */
 	uint32_t slot;
 	enum setvar_how how;
+	bool scores; /* SETVAR: adds to a score, which a rule that only counts does not */
 	struct macro name, value;
 	bool on;
 	enum engine_mode engine;

@@ -154,5 +154,6 @@ static void run_step(struct transaction *tx, const struct step *step)
 void run_steps(struct transaction *tx, const struct rule *rule)
 {
 	for (size_t i = 0; i < rule->step_count; i++)
-		run_step(tx, &rule->steps[i]);
+		if (!rule->steps[i].scores || !is_counted(tx, rule))
+			run_step(tx, &rule->steps[i]);
 }

@@ -77,7 +77,8 @@ struct transaction {
 	struct matched last;
 	struct matched *matched; /* of the current chain */
 	size_t matched_count, matched_cap;
-	uint64_t *removed; /* bit per head; NULL: none */
+	uint64_t *removed;       /* bit per head; NULL: none */
+	const uint64_t *counted; /* bit per head of those that only count; NULL: none */
 	struct target_removal *removals;
 	enum engine_mode engine;
 	enum stop stop;
@@ -170,6 +171,11 @@ void collect_response(struct transaction *tx); /* before phases 3 and 4 */
  * ------------------------------------------------------------ */
 
 void eval_phase(struct transaction *tx, unsigned phase);
+
+static inline bool is_counted(const struct transaction *tx, const struct rule *rule)
+{
+	return tx->counted && bit_has(tx->counted, rule->head->index);
+}
 void run_steps(struct transaction *tx, const struct rule *rule);
 struct slice expand(struct transaction *tx, const struct macro *macro);
 /* "ARGS:id" */

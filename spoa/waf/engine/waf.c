@@ -191,10 +191,11 @@ void waf_worker_free(struct waf_worker *worker)
 /* ---- transactions -----------------------------------------------------------------------------
  */
 
-static void apply_exclusions(struct transaction *tx, const struct waf_exclusions *exclusions)
+static void apply_overrides(struct transaction *tx, const struct waf_overrides *overrides)
 {
-	const uint64_t *bits = exclusions_bits(exclusions, tx->rules);
+	const uint64_t *bits = overrides_excluded(overrides, tx->rules);
 	size_t words = bit_words(tx->rules->head_count + 1);
+	tx->counted = overrides_counted(overrides, tx->rules);
 	if (!bits)
 		return;
 	tx->removed = arena_array(tx->arena, uint64_t, words);
@@ -203,7 +204,7 @@ static void apply_exclusions(struct transaction *tx, const struct waf_exclusions
 }
 
 static bool begin(struct transaction *tx, struct waf_worker *worker, const struct waf_rules *rules,
-    const struct waf_exclusions *exclusions, const struct waf_request *request,
+    const struct waf_overrides *overrides, const struct waf_request *request,
     struct waf_verdict *out)
 {
 	arena_reset(&worker->arena);
@@ -227,7 +228,7 @@ static bool begin(struct transaction *tx, struct waf_worker *worker, const struc
 		return false;
 	for (size_t i = 0; i < rules->preset_count; i++)
 		tx_set_text(tx, rules->presets[i].slot, rules->presets[i].value);
-	apply_exclusions(tx, exclusions);
+	apply_overrides(tx, overrides);
 	return true;
 }
 
@@ -313,11 +314,11 @@ static void finish(struct transaction *tx)
 }
 
 void waf_eval_request(struct waf_worker *worker, struct waf_rules *rules,
-    const struct waf_exclusions *exclusions, const struct waf_request *request,
+    const struct waf_overrides *overrides, const struct waf_request *request,
     struct waf_verdict *out)
 {
 	struct transaction *tx = &worker->tx;
-	if (!begin(tx, worker, rules, exclusions, request, out)) {
+	if (!begin(tx, worker, rules, overrides, request, out)) {
 		tx->exhausted = true;
 		finish(tx);
 		return;
@@ -345,11 +346,11 @@ static void replay_first_phase(struct transaction *tx)
 }
 
 void waf_eval_response(struct waf_worker *worker, struct waf_rules *rules,
-    const struct waf_exclusions *exclusions, const struct waf_request *request,
+    const struct waf_overrides *overrides, const struct waf_request *request,
     const struct waf_response *response, struct waf_verdict *out)
 {
 	struct transaction *tx = &worker->tx;
-	if (!begin(tx, worker, rules, exclusions, request, out)) {
+	if (!begin(tx, worker, rules, overrides, request, out)) {
 		tx->exhausted = true;
 		finish(tx);
 		return;

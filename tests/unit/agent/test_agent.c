@@ -24,6 +24,7 @@
 	"\"closed\":{\"authorizer\":\"staff\",\"scopes\":[\"a/read\"],\"waf\":\"off\"},"                                    \
 	"\"block\":{\"authorizer\":\"none\",\"waf_ruleset\":\"own\"},"                                                      \
 	"\"excluded\":{\"authorizer\":\"none\",\"waf_ruleset\":\"own\",\"waf_exclude\":[\"1001\"]},"                        \
+	"\"counted\":{\"authorizer\":\"none\",\"waf_ruleset\":\"own\",\"waf_count\":[\"1001\"]},"                           \
 	"\"count\":{\"authorizer\":\"none\",\"waf\":\"count\",\"waf_ruleset\":\"own\"}}"
 
 static const char rules[] = "SecRuleEngine On\n"
@@ -166,6 +167,9 @@ static void each_request_has_its_verdict(void **state)
 		{ "count", "%3cb%3e=evil", NULL, 200, "off", "count", NULL, "1001",
 		    "1001@ARGS:%3Cb%3E", label },
 		{ "excluded", "a=evil", NULL, 200, "off", "pass", NULL, NULL, NULL, NULL },
+		{ "counted", "a=evil", NULL, 200, "off", "count", NULL, "1001", "1001@ARGS:a",
+		    label },
+		{ "counted", "a=good", NULL, 200, "off", "pass", NULL, NULL, NULL, NULL },
 		{ "nowhere", "", NULL, 503, "unknown_route", "off", NULL, NULL, NULL, NULL },
 		{ NULL, "", NULL, 503, "no_route", "off", NULL, NULL, NULL, NULL },
 	};
@@ -198,6 +202,51 @@ static void each_request_has_its_verdict(void **state)
 		assert_text(&ack, "explain", rows[i].explain);
 		assert_text(&ack, "labels", rows[i].labels);
 		assert_text(&ack, "sub", NULL);
+	}
+	spop_peer_close(&peer);
+	rig_stop(&rig);
+}
+
+/* What was not looked at is said in the labels, and what was refused for it in the explanation. */
+static void a_body_that_was_not_seen_as_a_whole_is_told(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *body;
+		bool cut;
+		uint64_t verdict;
+		const char *waf, *explain, *labels;
+	} rows[] = {
+		{ "{\"a\":1}", false, 200, "pass", NULL, NULL },
+		{ "{\"a\":", false, 403, "block",
+		    "uninspected@the%20body%20ends%20in%20the%20middle",
+		    "sallyport:waf:uninspected" },
+		{ "{\"a\":", true, 200, "pass", NULL, "sallyport:waf:oversize" },
+		{ "{\"a\":\"evil\",", true, 403, "block", "1001@ARGS:json.a",
+		    "sallyport:waf:oversize,awswaf:managed:aws:test:Evil" },
+	};
+	const char *headers[] = { "host", "a.test", "content-type", "application/json", NULL };
+	struct rig rig;
+	struct spop_peer peer;
+
+	rig_start(&rig, 1);
+	connect_ready(&rig, &peer);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct spop_check check = { .id = "r",
+			.route = "block",
+			.method = "POST",
+			.path = "/v1/x",
+			.version = "1.1",
+			.headers = headers,
+			.body = slice_of_cstr(rows[i].body),
+			.cut = rows[i].cut };
+		struct frame ack;
+
+		ask(&peer, &check, &ack);
+		assert_int_equal(spop_peer_variable(&ack, "verdict").uint, rows[i].verdict);
+		assert_text(&ack, "waf", rows[i].waf);
+		assert_text(&ack, "explain", rows[i].explain);
+		assert_text(&ack, "labels", rows[i].labels);
 	}
 	spop_peer_close(&peer);
 	rig_stop(&rig);
@@ -425,6 +474,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_request_has_its_verdict),
+		cmocka_unit_test(a_body_that_was_not_seen_as_a_whole_is_told),
 		cmocka_unit_test(a_request_with_too_many_headers_is_not_let_through),
 		cmocka_unit_test(a_request_allocates_nothing_once_warm),
 		cmocka_unit_test(a_reload_changes_the_rules_on_open_connections),

@@ -175,24 +175,37 @@ static void directives_of_logs_are_accepted(void **state)
 	err_list_release(&errors);
 }
 
-static void an_exclusion_that_means_nothing_is_an_error(void **state)
+static void names_of_overrides_mean_rules_or_are_errors(void **state)
 {
-	static const char *const bad[] = { "8", "tag:b", "foo", "5-x", "label:" };
-	static const char *const good[] = { "7", "1-9", "tag:a", "label:a" };
+	static const char *const bad[] = { "8", "tag:b", "foo", "5-x", "label:", "tag:set:L",
+		"label:L", "label:managed:aws:set:L" };
+	static const char *const good[] = { "7", "1-9", "tag:a", "label:a",
+		"tag:awswaf:managed:aws:set:L", "label:awswaf:managed:aws:set:L", "label:set:L" };
+	static const struct waf_names none = { NULL, 0 };
 	struct err_list errors;
 	(void)state;
 	err_list_init(&errors, 0);
-	struct waf_rules *rules = waf_text_load("SecAction \"id:7,tag:'a'\"", &reference, &errors);
+	struct waf_rules *rules = waf_text_load(
+	    "SecAction \"id:7,tag:'a',tag:'awswaf:managed:aws:set:L'\"", &reference, &errors);
 	assert_non_null(rules);
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-		struct waf_exclusions *e = waf_exclusions_new(rules, &good[i], 1, &errors);
-		assert_non_null(e);
-		waf_exclusions_free(e);
+		const struct waf_names names = { &good[i], 1 };
+		struct waf_overrides *excluded = waf_overrides_new(rules, names, none, &errors);
+		struct waf_overrides *counted = waf_overrides_new(rules, none, names, &errors);
+		assert_true(waf_overrides_exclude(excluded, 7));
+		assert_false(waf_overrides_count(excluded, 7));
+		assert_true(waf_overrides_count(counted, 7));
+		assert_false(waf_overrides_exclude(counted, 7));
+		waf_overrides_free(excluded);
+		waf_overrides_free(counted);
 	}
 	assert_true(err_list_is_empty(&errors));
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		assert_null(waf_exclusions_new(rules, &bad[i], 1, &errors));
-	assert_int_equal(errors.count, sizeof bad / sizeof *bad);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		const struct waf_names names = { &bad[i], 1 };
+		assert_null(waf_overrides_new(rules, names, none, &errors));
+		assert_null(waf_overrides_new(rules, none, names, &errors));
+	}
+	assert_int_equal(errors.count, 2 * (sizeof bad / sizeof *bad));
 	waf_rules_unref(rules);
 	err_list_release(&errors);
 }
@@ -241,7 +254,7 @@ int main(void)
 		cmocka_unit_test(a_missing_file_is_an_error),
 		cmocka_unit_test(includes_that_include_themselves_end),
 		cmocka_unit_test(directives_of_logs_are_accepted),
-		cmocka_unit_test(an_exclusion_that_means_nothing_is_an_error),
+		cmocka_unit_test(names_of_overrides_mean_rules_or_are_errors),
 		cmocka_unit_test(every_allocation_of_a_load_may_fail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

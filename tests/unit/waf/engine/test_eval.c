@@ -375,16 +375,67 @@ static void a_service_excludes_rules(void **state)
 	(void)state;
 	err_list_init(&errors, 0);
 	struct waf_rules *rules = must_load(TAGGED, &options);
-	struct waf_exclusions *exclusions = waf_exclusions_new(rules, specs, 1, &errors);
+	struct waf_overrides *overrides = waf_overrides_new(
+	    rules, (struct waf_names){ specs, 1 }, (struct waf_names){ NULL, 0 }, &errors);
 	struct waf_worker *worker = waf_worker_new();
-	waf_text_eval(worker, rules, exclusions, GET("/?q=x"), &v);
+	waf_text_eval(worker, rules, overrides, GET("/?q=x"), &v);
 	assert_string_equal(waf_text_ids(&v, ids, sizeof ids), "10");
 	waf_text_eval(worker, rules, NULL, GET("/?q=x"), &v);
 	assert_string_equal(waf_text_ids(&v, ids, sizeof ids), "10 11");
 	waf_worker_free(worker);
-	waf_exclusions_free(exclusions);
+	waf_overrides_free(overrides);
 	waf_rules_unref(rules);
 	err_list_release(&errors);
+}
+
+/* As CRS does it: rules add to a score, a last one blocks by it; and one that blocks by itself. */
+#define SCORED                                                                                     \
+	"SecRule ARGS \"@rx a\" \"id:1,pass,setvar:tx.seen=1,setvar:tx.x_score=+3\"\n"             \
+	"SecRule ARGS \"@rx b\" \"id:2,pass,chain\"\n"                                             \
+	"SecRule ARGS \"@rx c\" \"setvar:TX.Anomaly_Score=+5\"\n"                                  \
+	"SecRule ARGS \"@rx d\" \"id:3,deny,tag:'own'\"\n"                                         \
+	"SecRule TX:seen \"@eq 1\" \"id:4,pass\"\n"                                                \
+	"SecRule TX:x_score|TX:anomaly_score \"@gt 2\" \"id:5,deny\"\n"
+
+static void a_service_only_counts_rules(void **state)
+{
+	static const struct {
+		const char *names[2];
+		size_t count;
+		const char *target, *ids;
+		bool blocks, counted;
+	} rows[] = {
+		{ { NULL }, 0, "/?q=a", "1 4 5", true, false },
+		{ { "1" }, 1, "/?q=a", "1 4", false, true }, /* what is no score is set still */
+		{ { "1" }, 1, "/?q=abc", "1 2 4 5", true, true },
+		{ { "1", "2" }, 2, "/?q=abc", "1 2 4", false, true },
+		{ { "tag:own" }, 1, "/?q=d", "3", false, true },
+		{ { "tag:own" }, 1, "/?q=bcd", "2 3 5", true, true },
+		{ { "3" }, 1, "/?q=x", "", false, false },
+		{ { "5" }, 1, "/?q=a", "1 4 5", false, true },
+	};
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+		struct waf_options options = { .reference = i & 1 };
+		struct err_list errors;
+		struct waf_verdict v;
+		char ids[32], request[128];
+		err_list_init(&errors, 0);
+		struct waf_rules *rules = must_load(SCORED, &options);
+		struct waf_names names = { rows[i / 2].names, rows[i / 2].count };
+		struct waf_overrides *overrides =
+		    waf_overrides_new(rules, (struct waf_names){ NULL, 0 }, names, &errors);
+		struct waf_worker *worker = waf_worker_new();
+		snprintf(request, sizeof request, "GET %s HTTP/1.1\r\n\r\n", rows[i / 2].target);
+		waf_text_eval(worker, rules, overrides, request, &v);
+		assert_string_equal(waf_text_ids(&v, ids, sizeof ids), rows[i / 2].ids);
+		assert_int_equal(v.action, rows[i / 2].blocks ? WAF_BLOCK : WAF_PASS);
+		assert_int_equal(v.counted, rows[i / 2].counted);
+		waf_worker_free(worker);
+		waf_overrides_free(overrides);
+		waf_rules_unref(rules);
+		err_list_release(&errors);
+	}
 }
 
 static void what_rules_cannot_see_is_refused_when_asked_for(void **state)
@@ -556,6 +607,7 @@ int main(void)
 		cmocka_unit_test(detection_only_says_what_would_have_been),
 		cmocka_unit_test(variables_may_be_set_from_outside),
 		cmocka_unit_test(a_service_excludes_rules),
+		cmocka_unit_test(a_service_only_counts_rules),
 		cmocka_unit_test(what_rules_cannot_see_is_refused_when_asked_for),
 		cmocka_unit_test(an_empty_budget_gives_the_configured_verdict),
 		cmocka_unit_test(every_arena_limit_gives_a_verdict),
