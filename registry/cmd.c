@@ -2,11 +2,13 @@
 #include "registry/cmd.h"
 
 #include "registry/hold_back.h"
+#include "registry/throttle_views.h"
 
 struct cmd_options cmd_options = {
 	.settings_file = "/etc/sallyport/gateway.json",
 	.interval_s = 10,
 	.min_interval_s = 5,
+	.spenders = THROTTLE_METRICS_TOP_DEFAULT,
 	.verify = { .slo_ms = 5 },
 };
 

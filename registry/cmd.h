@@ -9,14 +9,14 @@ enum { EXIT_NOTHING = 0, EXIT_FAILED = 1, EXIT_CHANGES = 2 };
 struct cmd_options {
 	const char *settings_file;
 	const char *out;
-	bool json;
+	bool json, prometheus;
 	bool hold_back;
 	bool no_publish;
 	bool purge;
 	uint64_t top;
 	const char *by;
 	const char *note;
-	uint64_t interval_s, min_interval_s;
+	uint64_t interval_s, min_interval_s, spenders;
 	const char *metrics_file;
 	bool once;
 	bool dry_run;

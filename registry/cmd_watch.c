@@ -11,6 +11,7 @@ int cmd_watch(int argc, char **argv)
 		.interval_s = cmd_options.interval_s,
 		.min_interval_s = cmd_options.min_interval_s,
 		.metrics_file = cmd_options.metrics_file,
+		.spenders = cmd_options.spenders,
 		.publish = !cmd_options.no_publish,
 		.once = cmd_options.once,
 	};

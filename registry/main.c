@@ -28,7 +28,8 @@ static const struct cli_option APPLYING[] = {
 };
 static const struct cli_option THROTTLES[] = {
 	{ "json", 0, CLI_FLAG, &cmd_options.json, NULL, "print JSON", 0, 0 },
-	{ "top", 0, CLI_UINT, &cmd_options.top, "N", "rows of each table; 20 without it", 1, 1000000 },
+	{ "prometheus", 0, CLI_FLAG, &cmd_options.prometheus, NULL, "print metrics in the text format of Prometheus", 0, 0 },
+	{ "top", 0, CLI_UINT, &cmd_options.top, "N", "rows of each table, 20 without it; of metrics, clients and addresses, 10 without it", 1, 1000000 },
 	{ .name = NULL },
 };
 static const struct cli_option DEREGISTERING[] = {
@@ -45,6 +46,7 @@ static const struct cli_option WATCHING[] = {
 	{ "interval", 'i', CLI_UINT, &cmd_options.interval_s, "SECONDS", "between two polls, a fifth more or less; 10 without it", 1, 86400 },
 	{ "min-interval", 0, CLI_UINT, &cmd_options.min_interval_s, "SECONDS", "at least, from one apply to the next poll; 5 without it", 0, 3600 },
 	{ "metrics-file", 0, CLI_STRING, &cmd_options.metrics_file, "FILE", "Prometheus metrics; OUTPUT_DIR/registry.prom without it", 0, 0 },
+	{ "spenders", 0, CLI_UINT, &cmd_options.spenders, "N", "clients and addresses in the metrics, those that spend most; 10 without it, 0: none, and their tables are not read", 0, 1000 },
 	{ "no-publish", 0, CLI_FLAG, &cmd_options.no_publish, NULL, "do not write the outputs below PREFIX/api-gateway/", 0, 0 },
 	{ "once", 0, CLI_FLAG, &cmd_options.once, NULL, "one poll, then end: exit code 1 when it failed", 0, 0 },
 	{ .name = NULL },

@@ -9,13 +9,14 @@
 #include "registry/apply.h"
 #include "registry/hold_back.h"
 #include "registry/publish.h"
+#include "registry/throttle_views.h"
 
 #include <openssl/rand.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { WAIT_MAX_S = 300, METRICS_MAX_BYTES = 4 << 20 };
+enum { WAIT_MAX_S = 300, METRICS_MAX_BYTES = 16 << 20 };
 
 static const char *const RESULT_NAMES[WATCH_RESULTS] = { "unchanged", "applied", "busy",
 	"store_failed", "refused", "apply_failed", "publish_failed" };
@@ -198,6 +199,18 @@ static enum watch_result load_and_apply(struct watch *watch, struct gateway *gat
 	return apply(watch, gateway);
 }
 
+/* Of a HAProxy that does not answer there are none: absent series are what an alert can see. */
+static void throttle_metrics(
+    const struct watch *watch, const struct gateway *gateway, struct buf *out)
+{
+	struct throttle_views views = { 0 };
+	struct err ignored = { 0 };
+	if (gateway->settings.haproxy_stats &&
+	    throttle_views_load(&views, &gateway->settings, watch->options->spenders > 0, &ignored))
+		throttle_views_metrics(&views, watch->options->spenders, out);
+	throttle_views_release(&views);
+}
+
 static void write_metrics(const struct watch *watch, const struct gateway *gateway)
 {
 	char path[REVISION_PATH_MAX];
@@ -212,6 +225,7 @@ static void write_metrics(const struct watch *watch, const struct gateway *gatew
 		return;
 	buf_init(&text, METRICS_MAX_BYTES);
 	watch_metrics(&watch->status, &gateway->findings, &text);
+	throttle_metrics(watch, gateway, &text);
 	if (!file_write_atomic(path, buf_slice(&text), 0644, &err))
 		fail(watch->status.last, "metrics not written", &err);
 	buf_release(&text);

@@ -12,6 +12,7 @@ struct watch_options {
 	uint64_t interval_s;      /* from the end of one poll to the next; a fifth more or less */
 	uint64_t min_interval_s;  /* at least, between two applies */
 	const char *metrics_file; /* NULL: OUTPUT_DIR/registry.prom */
+	size_t spenders;          /* clients, and addresses, in the metrics; 0: none */
 	bool publish;
 	bool once; /* one poll, then end */
 };

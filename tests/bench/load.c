@@ -11,9 +11,9 @@
  * the answer is there.
  * --raw gives whole requests to send (several are taken in turn); else a GET of the URL with the
  * --header lines. --tokens FILE: each request takes the next line as its bearer token, each line
- * once before any comes again. Prints one JSON object: requests by status, failures by kind,
- * requests/s, latency percentiles in µs. A failure is a request that was sent, or was due, and got
- * no whole answer.
+ * once before any comes again. SIGTERM ends a run before its time. Prints one JSON object: requests
+ * by status, failures by kind, requests/s, latency percentiles in µs. A failure is a request that
+ * was sent, or was due, and got no whole answer.
  */
 #include "common/cli.h"
 #include "common/clock.h"
@@ -84,6 +84,7 @@ static struct conn *conns, *free_list;
 static struct histogram histogram;
 static uint64_t statuses[600], failures[FAIL_COUNT], started_us, issued, done, connects;
 static ev_timer pace, stop_timer;
+static ev_signal stop_signal;
 static bool stopping, warming;
 static uint64_t warmed;
 
@@ -498,6 +499,12 @@ static void on_stop(struct ev_loop *l, ev_timer *timer, int events)
 	maybe_end();
 }
 
+static void on_signal(struct ev_loop *l, ev_signal *signal, int events)
+{
+	(void)signal;
+	on_stop(l, &stop_timer, events);
+}
+
 static bool url_parse(void)
 {
 	struct slice url = slice_of_cstr(opt_url), authority, path, host, port;
@@ -665,6 +672,8 @@ static int run(int argc, char **argv)
 	ev_timer_init(&pace, on_pace, 0, 0.0005);
 	ev_timer_start(loop, &pace);
 	ev_init(&stop_timer, on_stop);
+	ev_signal_init(&stop_signal, on_signal, SIGTERM);
+	ev_signal_start(loop, &stop_signal);
 	if (opt_warm)
 		warm();
 	else

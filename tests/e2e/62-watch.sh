@@ -38,6 +38,7 @@ ok "readiness is told to systemd" eventually 15 grep -aq READY=1 "$STACK_DIR/not
 ok "with nothing changed nothing is applied" after_polls unchanged
 is "no revision was made" "$(metric 'polls_total{result="applied"}')" 0
 is "the services are published" "$(output registered-services)" accounts-v1,accounts-v2,payments-v1
+is "the metrics have the throttles" "$(sed -n 's/^sallyport_throttle_rows{of="routes"} //p' "$STACK_DIR/gateway/registry.prom")" 0
 is "nothing is held back" "$(output held-back-services)" none
 
 # --- add, tune, remove
@@ -47,6 +48,7 @@ ok "a half-written service is told" eventually 15 held "cards-v1: $P/api-service
 ok "it counts in the metrics" metric_is 'held_back{service="cards-v1"}' 1
 answers /v1/accounts/1 200
 expect "the others serve on" 200
+ok "and what they spend is in the metrics" eventually 10 grep -q '^sallyport_throttle_route_admitted_total{service="accounts-v1"} [1-9]' "$STACK_DIR/gateway/registry.prom"
 set_parameter api-services/cards-v1/version v1
 set_parameter api-services/cards-v1/authorizer staff
 set_parameter api-services/cards-v1/route-prefix /v1/cards
