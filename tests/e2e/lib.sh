@@ -61,7 +61,7 @@ expect() { # NAME STATUS [BODY]
 }
 
 is() { # NAME ACTUAL EXPECTED
-	if [ "$2" = "$3" ]; then tap_pass "$1"; else tap_fail "$1"; echo "# '$2', expected '$3'"; fi
+	if [ "$2" = "$3" ]; then tap_pass "$1"; else tap_fail "$1"; echo "# '${2//$'\n'/ | }', expected '${3//$'\n'/ | }'"; fi
 }
 
 like() { # NAME ACTUAL REGEX
