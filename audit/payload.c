@@ -188,20 +188,39 @@ static bool compress(struct payload_codec *codec, struct slice plain)
 	return !ZSTD_isError(n);
 }
 
+/* The leaves of all records in front, then room for the ciphertext. */
+static bool reserve(struct buf *out, const struct hash *leaves, size_t count, size_t packed)
+{
+	if (!buf_reserve(out, count * sizeof(*leaves) + packed + TAG_BYTES))
+		return false;
+	buf_append(out, leaves, count * sizeof(*leaves));
+	return true;
+}
+
 bool payload_seal(
     struct payload_codec *codec, struct block_head *head, struct slice plain, struct buf *out)
 {
 	struct hash leaves[BLOCK_RECORDS_MAX];
 	size_t count = payload_leaves(codec, head->first, plain, leaves);
 	assert(count == head->count && plain.len <= PLAIN_MAX_BYTES);
-	head->root = merkle_root(leaves, count);
-	if (!compress(codec, plain) || !buf_reserve(out, codec->packed.len + TAG_BYTES))
+	size_t at = out->len;
+	if (!compress(codec, plain) || !reserve(out, leaves, count, codec->packed.len))
 		return false;
-	head->payload_len = (uint32_t)(codec->packed.len + TAG_BYTES);
-	unsigned char *dst = (unsigned char *)out->data + out->len;
-	encrypt(codec, head, buf_slice(&codec->packed), dst);
-	out->len += head->payload_len;
-	head->seal = hash_of(slice_of(dst, head->payload_len));
+	head->root = merkle_root(leaves, count);
+	head->payload_len = (uint32_t)(out->len - at + codec->packed.len + TAG_BYTES);
+	encrypt(codec, head, buf_slice(&codec->packed), (unsigned char *)out->data + out->len);
+	out->len = at + head->payload_len;
+	head->seal = hash_of(slice_of(out->data + at, head->payload_len));
+	return true;
+}
+
+bool payload_stored_leaves(
+    const struct block_head *head, struct slice payload, struct hash leaves[BLOCK_RECORDS_MAX])
+{
+	size_t bytes = head->count * sizeof(*leaves);
+	if (head->count > BLOCK_RECORDS_MAX || payload.len < bytes)
+		return false;
+	memcpy(leaves, payload.ptr, bytes);
 	return true;
 }
 
@@ -223,11 +242,10 @@ static enum payload_result decrypt(struct payload_codec *codec, const struct blo
 	if (EVP_DecryptInit_ex(ctx, NULL, NULL, NULL, nonce) != 1 ||
 	    EVP_DecryptUpdate(ctx, NULL, &n, head_bytes, BLOCK_AAD_BYTES) != 1 ||
 	    EVP_DecryptUpdate(ctx, dst, &n, (const unsigned char *)payload.ptr, (int)len) != 1 ||
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag) != 1 ||
-	    EVP_DecryptFinal_ex(ctx, dst + n, &n) != 1)
+	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag) != 1)
 		return PAYLOAD_FORGED;
-	codec->packed.len = len;
-	return PAYLOAD_OK;
+	codec->packed.len = len; /* for payload_salvage(), whatever the tag says */
+	return EVP_DecryptFinal_ex(ctx, dst + n, &n) == 1 ? PAYLOAD_OK : PAYLOAD_FORGED;
 }
 
 static enum payload_result decompress(struct payload_codec *codec)
@@ -247,9 +265,16 @@ static enum payload_result decompress(struct payload_codec *codec)
 	return PAYLOAD_OK;
 }
 
+/* The ciphertext and its tag. */
+static struct slice sealed_part(const struct block_head *head, struct slice payload)
+{
+	return slice_from(payload, head->count * sizeof(struct hash));
+}
+
 enum payload_result payload_decode(struct payload_codec *codec, const struct block_head *head,
     const unsigned char head_bytes[BLOCK_HEAD_BYTES], struct slice payload, struct slice *plain)
 {
+	payload = sealed_part(head, payload);
 	if (payload.len <= TAG_BYTES)
 		return PAYLOAD_MALFORMED;
 	enum payload_result result = decrypt(codec, head, head_bytes, payload);
@@ -269,6 +294,38 @@ enum payload_result payload_open(struct payload_codec *codec, const struct block
 	size_t count = payload_leaves(codec, head->first, *plain, leaves);
 	if (count == 0)
 		return PAYLOAD_MALFORMED;
+	if (count != head->count || memcmp(leaves, payload.ptr, count * sizeof(leaves[0])) != 0)
+		return PAYLOAD_CHANGED;
 	struct hash root = merkle_root(leaves, count);
-	return count == head->count && hash_eq(&root, &head->root) ? PAYLOAD_OK : PAYLOAD_CHANGED;
+	return hash_eq(&root, &head->root) ? PAYLOAD_OK : PAYLOAD_CHANGED;
+}
+
+/* Up to where the frame is damaged. */
+static void decompress_some(struct payload_codec *codec)
+{
+	ZSTD_inBuffer in = { codec->packed.data, codec->packed.len, 0 };
+	ZSTD_outBuffer out = { codec->plain.data, PLAIN_MAX_BYTES, 0 };
+	size_t rest = 1;
+	ZSTD_DCtx_reset(codec->decompress, ZSTD_reset_session_only);
+	while (rest > 0 && !ZSTD_isError(rest) && in.pos < in.size && out.pos < out.size)
+		rest = ZSTD_decompressStream(codec->decompress, &out, &in);
+	ZSTD_DCtx_reset(codec->decompress, ZSTD_reset_session_only);
+	codec->plain.len = out.pos;
+}
+
+bool payload_salvage(struct payload_codec *codec, const struct block_head *head,
+    const unsigned char head_bytes[BLOCK_HEAD_BYTES], struct slice payload, struct slice *plain,
+    bool *has_tag)
+{
+	payload = sealed_part(head, payload);
+	buf_reset(&codec->plain);
+	if (payload.len <= TAG_BYTES || !buf_reserve(&codec->plain, PLAIN_MAX_BYTES))
+		return false;
+	enum payload_result result = decrypt(codec, head, head_bytes, payload);
+	if (result != PAYLOAD_OK && result != PAYLOAD_FORGED)
+		return false;
+	*has_tag = result == PAYLOAD_OK;
+	decompress_some(codec);
+	*plain = buf_slice(&codec->plain);
+	return true;
 }

@@ -49,6 +49,8 @@ const unsigned char *payload_index_key(const struct payload_codec *codec);
 struct salt payload_salt(const struct payload_codec *codec, uint64_t number);
 
 /*
+ * A payload is the leaves of its records, in the clear (they are salted), and the ciphertext.
+ *
  * Compresses and encrypts `plain` for the block `head` describes, whose kind, log, segment, first,
  * count, time, offset and prev are set. Appends the payload to `out`; sets head->root, payload_len
  * and seal. False: no memory.
@@ -77,6 +79,18 @@ enum payload_result payload_decode(struct payload_codec *codec, const struct blo
  */
 enum payload_result payload_open(struct payload_codec *codec, const struct block_head *head,
     const unsigned char head_bytes[BLOCK_HEAD_BYTES], struct slice payload, struct slice *plain);
+
+/*
+ * What can still be had of a payload whose seal does not fit: *plain is as much as decrypts and
+ * decompresses, whether the tag fits or not; *has_tag tells whether it does. False: nothing.
+ */
+bool payload_salvage(struct payload_codec *codec, const struct block_head *head,
+    const unsigned char head_bytes[BLOCK_HEAD_BYTES], struct slice payload, struct slice *plain,
+    bool *has_tag);
+
+/* The leaves a payload begins with, head->count in number. False: it is too short for them. */
+bool payload_stored_leaves(
+    const struct block_head *head, struct slice payload, struct hash leaves[BLOCK_RECORDS_MAX]);
 
 /*
  * The leaves of the records in `plain`, which begin with number `first`, into `leaves` (room for

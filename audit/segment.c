@@ -254,7 +254,7 @@ bool segment_start_write(const struct segment_start *start, struct buf *out)
 	struct jw w;
 	jw_init(&w, out, 0);
 	jw_object_begin(&w);
-	put_u64(&w, "format", 1);
+	put_u64(&w, "format", SEGMENT_FORMAT);
 	jw_key(&w, "resumes");
 	jw_object_begin(&w);
 	put_u64(&w, "segment", start->resumes_segment);
@@ -274,7 +274,7 @@ bool segment_start_parse(struct slice payload, struct segment_start *start)
 	json_t *json = json_read_text(payload, NULL, NULL);
 	const json_t *resumes = json_object_get(json, "resumes");
 	const char *check = json_string_value(json_object_get(json, "key_check"));
-	bool ok = get_u64(json, "format", &format) && format == 1 &&
+	bool ok = get_u64(json, "format", &format) && format == SEGMENT_FORMAT &&
 	          get_u64(resumes, "segment", &start->resumes_segment) &&
 	          get_u64(resumes, "end", &start->resumes_end) &&
 	          get_u64(resumes, "lost", &start->lost) && check &&

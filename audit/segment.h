@@ -11,7 +11,7 @@
 
 /* ---- Names. */
 
-enum { SEGMENT_PATH_MAX = PATH_MAX };
+enum { SEGMENT_PATH_MAX = PATH_MAX, SEGMENT_FORMAT = 2 };
 
 /* "DIR/00000001.seg"; suffix is "seg", "key" or "idx". False: too long. */
 bool segment_path(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/verify.h"
 
+#include "audit/blame.h"
 #include "common/clock.h"
 #include "common/file.h"
 
@@ -209,12 +210,40 @@ static bool check_identity(struct verify *v, const struct block *block)
 	return true;
 }
 
+/* With the data key: which of the block's records it is. Whoever could make the block decrypt to
+ * other records had that key. */
+static bool found_record(struct verify *v, const struct block *block)
+{
+	static const struct {
+		enum finding_kind kind;
+		const char *text;
+	} as[] = {
+		[BLAME_UNKNOWN] = { FINDING_CHANGED,
+		    "the content of this block was changed, and so was what tells its records apart" },
+		[BLAME_CHANGED] = { FINDING_CHANGED, "the content of this record was changed" },
+		[BLAME_MISSING] = { FINDING_MISSING, "records were removed within their block" },
+		[BLAME_INSERTED] = { FINDING_INSERTED, "a record was put in here" },
+		[BLAME_REORDERED] = { FINDING_REORDERED,
+		    "another record of its block stands in the place of this one" },
+		[BLAME_DAMAGED] = { FINDING_CHANGED,
+		    "bytes of this block were changed: it is unreadable from this record on" },
+		[BLAME_NONE] = { FINDING_CHANGED,
+		    "bytes of this block were changed that belong to none of its records" },
+	};
+	struct blame blame = blame_find(v->codec, &block->head, block->head_bytes, block->payload);
+	return found(v, as[blame.kind].kind, block->at, (struct range){ blame.first, blame.last },
+	    "%s", as[blame.kind].text);
+}
+
 static bool check_seal(struct verify *v, const struct block *block)
 {
 	struct hash seal = hash_of(block->payload);
-	return hash_eq(&seal, &block->head.seal) ||
-	       found(v, FINDING_CHANGED, block->at, records_of(&block->head),
-	           "the content of this %s block was changed", block_kind_name(block->head.kind));
+	if (hash_eq(&seal, &block->head.seal))
+		return true;
+	if (v->codec && block->head.kind == BLOCK_RECORDS)
+		return found_record(v, block);
+	return found(v, FINDING_CHANGED, block->at, records_of(&block->head),
+	    "the content of this %s block was changed", block_kind_name(block->head.kind));
 }
 
 static bool check_content(struct verify *v, const struct block *block)

@@ -107,8 +107,8 @@ static void every_changed_byte_is_noticed(void **state)
 	block_encode(&head, bytes);
 	for (size_t at = 0; at < sealed.len; at++) {
 		sealed.data[at] = (char)(sealed.data[at] ^ 1);
-		assert_int_equal(
-		    payload_open(codec, &head, bytes, buf_slice(&sealed), &opened), PAYLOAD_FORGED);
+		assert_int_equal(payload_open(codec, &head, bytes, buf_slice(&sealed), &opened),
+		    at < sizeof(struct hash) ? PAYLOAD_CHANGED : PAYLOAD_FORGED);
 		sealed.data[at] = (char)(sealed.data[at] ^ 1);
 	}
 	for (size_t at = 0; at < BLOCK_AAD_BYTES; at++) {
