@@ -7,6 +7,7 @@
 
 static const char *listen_on = "127.0.0.1:5140", *status_on = "127.0.0.1:9105";
 static const char *spool, *when_full = "count", *immutable = "auto";
+static uint64_t remove_after_s = 600;
 static uint64_t commit_ms = 500, segment_mib = 256, spool_mib = 128, stop_s = 10;
 static uint64_t retention_days = JOURNAL_RETENTION_DAYS;
 static bool always, short_retention;
@@ -27,6 +28,7 @@ static const struct cli_option options[] = {
 	{ "when-full", 0, CLI_STRING, &when_full, "HOW", "count: lost records are counted and told in the log; refuse: /ready turns 503 before that (count)", 0, 0 },
 	{ "retention-days", 0, CLI_UINT, &retention_days, "DAYS", "segments older than this are removed (90)", 1, 36500 },
 	{ "allow-short-retention", 0, CLI_FLAG, &short_retention, NULL, "allow less than 90 days; recorded in the log", 0, 0 },
+	{ "remove-after", 0, CLI_UINT, &remove_after_s, "S", "nothing is removed for this long after the start: clocks are set late at boot (600)", 0, 86400 },
 	{ "immutable", 0, CLI_STRING, &immutable, "HOW", "auto: append-only and immutable attributes where possible; off (auto)", 0, 0 },
 	{ "stop-seconds", 0, CLI_UINT, &stop_s, "S", "how long to try to write the last records when stopped (10)", 0, 3600 },
 	{ 0 },
@@ -67,6 +69,7 @@ static int run(int argc, char **argv)
 		.commit_ms = always ? 0 : (unsigned)commit_ms,
 		.spool = spool,
 		.spool_bytes = spool_mib << 20,
+		.expire_wait_ms = (unsigned)remove_after_s * 1000,
 		.stop_ms = (unsigned)stop_s * 1000,
 	};
 	(void)argc;

@@ -205,6 +205,7 @@ static struct writer *start_writer(struct server *server, struct journal *journa
 		.spool = server->spool,
 		.commit_ms = options->commit_ms,
 		.stop_ms = options->stop_ms,
+		.expire_wait_ms = options->expire_wait_ms,
 		.retention_days = options->journal.retention_days,
 	};
 	sigset_t all, before;

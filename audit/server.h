@@ -19,6 +19,7 @@ struct server_options {
 	size_t spool_bytes; /* of records that wait for the disk */
 	enum server_when_full when_full;
 	unsigned stop_ms;
+	unsigned expire_wait_ms; /* after the start, before anything is removed */
 };
 
 /* Until SIGTERM or SIGINT. False with err set when it cannot start, or when records were lost at

@@ -20,7 +20,6 @@ enum {
 	   the log. */
 	CLOCK_JUMP_MS = 60 * 1000,
 	CLOCK_TRUST_MS = 3600 * 1000,
-	CLOCK_START_MS = 600 * 1000, /* nor at the start: clocks are set late at boot */
 	COMPLAIN_EVERY_MS = 10 * 1000,
 };
 
@@ -370,6 +369,8 @@ static void tell_start(struct writer *w)
 	event_begin(&event, "start", now_ms);
 	event_text(&event, "version", SALLYPORT_VERSION);
 	event_uint(&event, "retention_days", w->options.retention_days);
+	if (w->options.retention_days < JOURNAL_RETENTION_DAYS)
+		event_text(&event, "allowed_by", "--allow-short-retention");
 	event_uint(&event, "commit_ms", w->options.commit_ms);
 	event_append(&event, w->options.journal, now_ms);
 	tell_recovery(w, now_ms);
@@ -390,7 +391,7 @@ struct writer *writer_start(const struct writer_options *options)
 	pthread_mutex_init(&w->mutex, NULL);
 	w->clock_offset_ms = clock_offset();
 	w->next_tick_ms = clock_monotonic_ms() + TICK_MS;
-	w->clock_trusted_ms = clock_monotonic_ms() + CLOCK_START_MS;
+	w->clock_trusted_ms = clock_monotonic_ms() + options->expire_wait_ms;
 	journal_status(options->journal, &status);
 	recover(w, status.next_record);
 	replay_log(w->intake, options->folder, options->keyring, status.next_record);

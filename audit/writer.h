@@ -17,6 +17,8 @@ struct writer_options {
 	unsigned commit_ms;  /* records are safe after at most this; 0: each batch at once */
 	unsigned stop_ms;    /* how long to try when the disk does not take the last records */
 	uint64_t retention_days;
+	unsigned expire_wait_ms; /* nothing is removed for this long after the start: clocks are
+	                            set late at boot */
 };
 
 struct writer;

@@ -185,7 +185,7 @@ tap_run "openssl verifies a checkpoint" openssl pkeyutl -verify -pubin -inkey "$
 
 # ---- A full disk.
 mkdir "$dir/small"
-if mount -t tmpfs -o size=2m tmpfs "$dir/small" 2>/dev/null; then
+if mount -t tmpfs -o size=8m tmpfs "$dir/small" 2>/dev/null; then
 	audit_log=$dir/small/log
 	"$audit" hold --listen "127.0.0.1:$audit_port" -- "$audit" serve --log "$audit_log" --listen "127.0.0.1:$audit_port" \
 		--status "127.0.0.1:$status_port" --signing-key "$dir/keys/signing.pem" --key "$dir/keys/wrapping.key" \
@@ -193,7 +193,7 @@ if mount -t tmpfs -o size=2m tmpfs "$dir/small" 2>/dev/null; then
 	holder=$!
 	pids+=("$holder")
 	eventually 10 answers "$status_port" /ready
-	head -c 1500k /dev/urandom >"$dir/small/ballast"
+	dd if=/dev/zero of="$dir/small/ballast" bs=4k 2>/dev/null # until nothing more fits
 	h2load --h1 -n 20000 -c 8 -t 1 "http://127.0.0.1:$http_port/full" >"$dir/full.out" 2>&1
 	refuses() { [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$status_port/ready")" = 503 ]; }
 	tap_run "a full disk makes /ready say so" eventually 10 refuses
