@@ -5,7 +5,7 @@
 
 enum { SHA256_BYTES = 32 };
 
-/* False only when OpenSSL has no memory. */
+/* False only when OpenSSL fails; allocates nothing. */
 bool digest_sha256(struct slice bytes, unsigned char out[SHA256_BYTES]);
 /* Of several runs of bytes as if they stood behind each other. */
 bool digest_sha256_parts(const struct slice *parts, size_t count, unsigned char out[SHA256_BYTES]);
