@@ -187,6 +187,7 @@ bool intake_line(struct intake *intake, struct slice line, int64_t now_ms)
 	if (!journal_append(intake->journal, &record, now_ms))
 		return false;
 	note_seq(intake, &object);
+	overhead_note(&intake->counters.overhead, &object);
 	count(&intake->counters.records, 1);
 	if (next_record(intake) - intake->state_at >= INTAKE_STATE_EVERY)
 		intake_tell_state(intake, now_ms); /* without memory: with the next line */

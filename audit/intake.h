@@ -5,6 +5,7 @@
  * invalid, holes in the numbers told. One thread.
  */
 #include "audit/journal.h"
+#include "audit/overhead.h"
 #include "audit/seqtrack.h"
 
 #include <stdatomic.h>
@@ -18,6 +19,7 @@ struct intake_counters {
 	atomic_uint_fast64_t joined;  /* sources that were not followed from their first record */
 	atomic_uint_fast64_t late;    /* records that came after their gap was told */
 	atomic_uint_fast64_t duplicates;
+	struct overhead overhead;
 };
 
 /* The state of the numbers goes into the log at the start and so often, in records. */

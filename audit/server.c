@@ -139,6 +139,7 @@ static void render_metrics(struct server *server, struct buf *body)
 		    "\n",
 		    metrics[i].name, metrics[i].help, metrics[i].name, metrics[i].type,
 		    metrics[i].name, values[i]);
+	overhead_render(&writer_counters(server->writer)->overhead, body);
 }
 
 /* Half a spool is time enough for HAProxy to notice before records are lost. */
