@@ -243,7 +243,7 @@ stack_agent() {
 }
 
 stack_haproxy() {
-	stack_spawn haproxy haproxy -Ws -f "$STACK_DIR/gateway/current/haproxy.cfg" -S "$STACK_DIR/gateway/master.sock,mode,600"
+	stack_spawn haproxy haproxy -Ws -dMglobal -f "$STACK_DIR/gateway/current/haproxy.cfg" -S "$STACK_DIR/gateway/master.sock,mode,600"
 	stack_wait_port "$GATEWAY_PORT" haproxy
 }
 
