@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Targets: deps all run test unit e2e lint fuzz tsan crs matrix bench install deb clean (make help)
+# Targets: deps all run test unit e2e lint fuzz tsan crs matrix bench bench-quick bench-waf scale soak install deb clean (make help)
 
 V      ?= release
 B      := build/$(V)
@@ -134,6 +134,10 @@ bench-waf: deps
 	@./tests/bench/waf.sh
 bench-quick: deps
 	@./tests/bench/run.sh --quick
+scale: deps
+	@./tests/bench/scale.sh
+soak: deps
+	@./tests/bench/soak.sh
 
 # Programs, man pages, shell completions and rules, below DESTDIR.
 install: all
@@ -163,7 +167,7 @@ clean:
 help:
 	@sed -n 's/^# Targets: //p' Makefile
 
-.PHONY: all deps run test unit e2e lint fuzz tsan crs matrix bench bench-quick bench-waf install deb clean help \
+.PHONY: all deps run test unit e2e lint fuzz tsan crs matrix bench bench-quick bench-waf scale soak install deb clean help \
 	unit-binaries fuzz-binaries test-tools
 .SECONDARY:
 Q ?= @

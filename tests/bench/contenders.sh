@@ -3,7 +3,12 @@
 # What make bench compares, as shell functions on top of haproxy/dev/stack.sh; shared by run.sh, soak.sh and scale.sh.
 # A contender is a URL that ends in one and the same upstream; url_of names it, pids_of the processes that work for it.
 
-declare -A URL PIDS NAME
+# Threads of every proxy that is compared; the agent has one.
+BENCH_THREADS=${BENCH_THREADS:-2}
+# CRS 4: the gateways but one run what an installation has.
+BENCH_CRS4=${CRS_DIR:-../shared/data/crs-4.28.0}
+unset CRS_DIR
+declare -A URL PIDS NAME AGENT_OF
 contenders=()
 skipped=()
 
@@ -53,8 +58,9 @@ stack_parameters() {
 		| {url: $url, version: "v1", "route-prefix": "/v1/filler/\($i)", authorizer: "staff", waf: "off"} | to_entries[]
 		| {Name: ($p + "filler-\($i)/" + .key), Type: "String", Value: .value, Version: 1}])}' >"$STACK_DIR/parameters.json"
 }
+export BENCH_THREADS
 STACK_SETTINGS='.services = ["token", "aws", "crs"] + [range($ENV.BENCH_SERVICES // "0" | tonumber) | "filler-\(.)"]
-	| .throttle.ceiling_rate = 500000 | .throttle.ceiling_burst = 1000000 | .nbthread = 1 | .waf.default_ruleset = "aws" | .log.target = "127.0.0.1:9" | .maxconn = 9900'
+	| .throttle.ceiling_rate = 500000 | .throttle.ceiling_burst = 1000000 | .nbthread = ($ENV.BENCH_THREADS | tonumber) | .waf.default_ruleset = "aws" | .log.target = "127.0.0.1:9" | .maxconn = 9900'
 # Every gateway of a run asks the same issuer.
 bench_gateway() {
 	stack_settings && stack_registry apply >>"$STACK_DIR/logs/registry.log" 2>&1 || { tail -20 "$STACK_DIR/logs/registry.log" >&2; return 1; }
@@ -69,7 +75,7 @@ stack_upstreams() {
 	for i in $(seq 100); do [ -s "$STACK_DIR/issuer/staff.pem" ] && break; sleep 0.1; done
 	openssl pkey -in "$STACK_DIR/issuer/staff.pem" -pubout -out "$STACK_DIR/staff.pub" 2>/dev/null
 	local common="global
-	    nbthread 1
+	    nbthread $BENCH_THREADS
 	    maxconn 9900
 	    tune.bufsize 131072
 	defaults
@@ -110,26 +116,34 @@ stack_upstreams() {
 		    default_backend upstream
 		$backend
 	EOF2
-	stack_spawn upstream haproxy -db -f "$STACK_DIR/upstream.cfg"
-	stack_spawn plain haproxy -db -f "$STACK_DIR/plain.cfg"
-	stack_spawn jwt haproxy -db -f "$STACK_DIR/jwt.cfg"
+	stack_spawn upstream haproxy -db -dMglobal -f "$STACK_DIR/upstream.cfg"
+	stack_spawn plain haproxy -db -dMglobal -f "$STACK_DIR/plain.cfg"
+	stack_spawn jwt haproxy -db -dMglobal -f "$STACK_DIR/jwt.cfg"
 	stack_wait_port "$UPSTREAM_PORT" upstream && stack_wait_port "$PLAIN_PORT" plain && stack_wait_port "$JWT_PORT" jwt
 }
 stack_access_log() { :; }
 
-# A second gateway whose rule set is CRS 4.
-bench_crs4() {
-	local dir=${CRS_DIR:-../shared/data/crs-4.28.0}
-	[ -d "$dir/rules" ] || { skip "gateway, token + CRS 4" "no rules at $dir (CRS_DIR)"; return; }
-	local CRS_DIR STACK_DIR=$BENCH_DIR/crs4 GATEWAY_PORT ADMIN_PORT AGENT_METRICS_PORT
-	CRS_DIR=$(realpath "$dir")
+# Another gateway of the same parameters and issuer: bench_gateway_beside ID ROUTE NAME. It takes CRS_DIR and STACK_SETTINGS from its caller.
+bench_gateway_beside() {
+	local STACK_DIR=$BENCH_DIR/$1 GATEWAY_PORT ADMIN_PORT AGENT_METRICS_PORT
 	free_port GATEWAY_PORT
 	free_port ADMIN_PORT
 	free_port AGENT_METRICS_PORT
 	mkdir -p "$STACK_DIR/logs" "$STACK_DIR/run"
 	ln -s ../tls ../issuer ../parameters.json ../waf-cache "$STACK_DIR/"
 	bench_gateway || return 1
-	contender crs4 "$GATEWAY_PORT" /v1/crs "$(haproxy_pids) $PID_agent" "gateway, token + $(basename "$CRS_DIR" | sed 's/crs-/CRS /')"
+	contender "$1" "$GATEWAY_PORT" "$2" "$(haproxy_pids) $PID_agent" "$3"
+	AGENT_OF[$1]=$PID_agent
+}
+bench_crs4() {
+	[ -d "$BENCH_CRS4/rules" ] || { skip "gateway, token + CRS 4" "no rules at $BENCH_CRS4 (CRS_DIR)"; return; }
+	local CRS_DIR
+	CRS_DIR=$(realpath "$BENCH_CRS4")
+	bench_gateway_beside crs4 /v1/crs "gateway, token + $(basename "$CRS_DIR" | sed 's/crs-/CRS /')"
+}
+bench_once() {
+	local STACK_SETTINGS="$STACK_SETTINGS | .upstream.retry_unanswered = false"
+	bench_gateway_beside once /v1/token "gateway, token check, upstream.retry_unanswered off"
 }
 
 # nginx with libmodsecurity, unpacked from Debian's packages below build/, installed nowhere.
@@ -150,7 +164,7 @@ bench_nginx() {
 		load_module $root/usr/lib/nginx/modules/ndk_http_module.so;
 		load_module $module;
 		daemon off;
-		worker_processes 1;
+		worker_processes $BENCH_THREADS;
 		pid $dir/pid;
 		error_log $dir/error.log error;
 		events { worker_connections 1024; }
@@ -182,35 +196,27 @@ bench_nginx() {
 	contender nginx "$NGINX_PORT" /v1/nginx "$PID_nginx $(tr '\n' ' ' <"/proc/$PID_nginx/task/$PID_nginx/children")" "nginx + libmodsecurity, CRS 3.3, no token check"
 }
 
-# coraza-spoa and its CRS 4, built by Go below build/.
-CORAZA_SPOA=${CORAZA_SPOA:-v0.4.0}
+# Coraza's CRS 4 behind SPOE. coraza-spoa itself is not to be had as a Go module here, so this is an agent of our own around the same
+# engine (tests/bench/coraza_peer, versions pinned by its go.sum), built below build/.
 bench_coraza() {
-	local root=$PWD/build/bench/coraza dir=$STACK_DIR/coraza rules=${CRS_DIR:-../shared/data/crs-4.28.0}
-	command -v go >/dev/null || { skip "coraza-spoa" "no Go"; return; }
-	[ -d "$rules/rules" ] || { skip "coraza-spoa" "no CRS 4 at $rules (CRS_DIR)"; return; }
-	[ -x "$root/coraza-spoa" ] || GOBIN=$root timeout 300 go install "github.com/corazawaf/coraza-spoa@$CORAZA_SPOA" >"$STACK_DIR/logs/coraza-build.log" 2>&1 ||
-		{ skip "coraza-spoa $CORAZA_SPOA" "$(grep -v '^go: downloading' "$STACK_DIR/logs/coraza-build.log" | tail -1 | cut -c1-100)"; return; }
+	local binary=$PWD/build/bench/coraza-peer dir=$STACK_DIR/coraza rules=$BENCH_CRS4 version
+	command -v go >/dev/null || { skip "Coraza" "no Go"; return; }
+	[ -d "$rules/rules" ] || { skip "Coraza" "no CRS 4 at $rules (CRS_DIR)"; return; }
+	(cd tests/bench/coraza_peer && timeout 300 go build -buildvcs=false -o "$binary" .) >"$STACK_DIR/logs/coraza-build.log" 2>&1 ||
+		{ skip "Coraza" "$(grep -v '^go: downloading' "$STACK_DIR/logs/coraza-build.log" | tail -1 | cut -c1-100)"; return; }
+	version=$(sed -n 's/^require .*coraza.v3 v//p' tests/bench/coraza_peer/go.mod)
 	rules=$(realpath "$rules")
 	free_port CORAZA_PORT
 	free_port CORAZA_AGENT_PORT
 	mkdir -p "$dir"
-	cat >"$dir/config.yaml" <<-EOF2
-		bind: 127.0.0.1:$CORAZA_AGENT_PORT
-		log_level: error
-		log_file: /dev/null
-		log_format: json
-		applications:
-		  - name: bench
-		    directives: |
-		      SecRuleEngine On
-		      SecRequestBodyAccess On
-		      SecAuditEngine Off
-		      Include $rules/crs-setup.conf.example
-		      Include $rules/rules/*.conf
-		    response_check: false
-		    transaction_ttl_ms: 60000
-		    log_level: error
-		    log_file: /dev/null
+	cat >"$dir/rules.conf" <<-EOF2
+		SecRuleEngine On
+		SecRequestBodyAccess On
+		SecAuditEngine Off
+		SecRule REQUEST_HEADERS:Content-Type "^(?:application(?:/soap\+|/)|text/)xml" "id:200000,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
+		SecRule REQUEST_HEADERS:Content-Type "^application/json" "id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON"
+		Include $rules/crs-setup.conf.example
+		Include $rules/rules/*.conf
 	EOF2
 	cat >"$dir/spoe.conf" <<-EOF2
 		[coraza]
@@ -223,12 +229,12 @@ bench_coraza() {
 		    timeout processing 2s
 		    use-backend agents
 		spoe-message coraza-req
-		    args app=str(bench) src-ip=src src-port=src_port dst-ip=dst dst-port=dst_port method=method path=path query=query version=req.ver headers=req.hdrs body=req.body
+		    args id=unique-id src=src port=src_port method=method path=path query=query ver=req.ver hdrs=req.hdrs_bin body=req.body
 		    event on-frontend-http-request
 	EOF2
 	cat >"$dir/haproxy.cfg" <<-EOF2
 		global
-		    nbthread 1
+		    nbthread $BENCH_THREADS
 		    tune.bufsize 131072
 		defaults
 		    mode http
@@ -237,10 +243,11 @@ bench_coraza() {
 		    timeout connect 1s
 		frontend coraza
 		    bind 127.0.0.1:$CORAZA_PORT ssl crt $STACK_DIR/tls/server.pem alpn h2,http/1.1
+		    unique-id-format %[uuid()]
 		    option http-buffer-request
 		    filter spoe engine coraza config $dir/spoe.conf
 		    http-request deny deny_status 403 if { var(txn.coraza.action) -m str deny }
-		    http-request deny deny_status 503 if { var(txn.coraza.error) -m found }
+		    http-request deny deny_status 503 unless { var(txn.coraza.action) -m str pass }
 		    default_backend upstream
 		backend upstream
 		    http-reuse safe
@@ -250,11 +257,12 @@ bench_coraza() {
 		    timeout server 3m
 		    server a 127.0.0.1:$CORAZA_AGENT_PORT
 	EOF2
-	stack_spawn coraza_agent "$root/coraza-spoa" -config "$dir/config.yaml"
-	stack_wait_port "$CORAZA_AGENT_PORT" coraza_agent || { skip "coraza-spoa" "it does not start"; return; }
-	stack_spawn coraza haproxy -db -f "$dir/haproxy.cfg"
+	stack_spawn coraza_agent "$binary" "127.0.0.1:$CORAZA_AGENT_PORT" "$dir/rules.conf"
+	stack_wait_port "$CORAZA_AGENT_PORT" coraza_agent || { skip "Coraza" "it does not start"; return; }
+	stack_spawn coraza haproxy -db -dMglobal -f "$dir/haproxy.cfg"
 	stack_wait_port "$CORAZA_PORT" coraza || return
-	contender coraza "$CORAZA_PORT" /v1/coraza "$PID_coraza $PID_coraza_agent" "HAProxy + coraza-spoa, CRS 4, no token check"
+	AGENT_OF[coraza]=$PID_coraza_agent
+	contender coraza "$CORAZA_PORT" /v1/coraza "$PID_coraza $PID_coraza_agent" "HAProxy + Coraza $version in an SPOE agent of ours, $(basename "$rules" | sed 's/crs-/CRS /'), no token check"
 }
 
 # All of them. The order is that of the tables.
@@ -265,12 +273,20 @@ bench_start() {
 	contender jwt "$JWT_PORT" /v1/jwt "$PID_jwt" "HAProxy with its jwt_verify"
 	local pids
 	pids="$(haproxy_pids) $PID_agent"
+	AGENT_OF[token]=$PID_agent AGENT_OF[aws]=$PID_agent AGENT_OF[crs]=$PID_agent
 	contender token "$GATEWAY_PORT" /v1/token "$pids" "gateway, token check"
 	contender aws "$GATEWAY_PORT" /v1/aws "$pids" "gateway, token + AWS rules"
 	contender crs "$GATEWAY_PORT" /v1/crs "$pids" "gateway, token + CRS $(dpkg-query -W -f '${Version}' modsecurity-crs 2>/dev/null | cut -d- -f1)"
 	[ -n "${BENCH_OURS_ONLY:-}" ] && return
-	bench_crs4 && bench_nginx && bench_coraza
+	bench_crs4 && bench_once && bench_nginx && bench_coraza
 }
 
 # CPU time of a process in µs.
 cpu_us() { awk '{ us += $1 / 1000 } END { printf "%d", us }' "/proc/$1/task/"*/schedstat 2>/dev/null || echo 0; }
+
+# between MARK FILE: the file in place of what stands between the marks of docs/performance.md.
+between() {
+	awk -v mark="$1" -v table="$2" '$0 == "<!-- bench:" mark " -->" { print; print ""; while ((getline line < table) > 0) print line; print ""; skip = 1; next }
+		$0 == "<!-- bench:end -->" { skip = 0 } !skip' docs/performance.md >build/bench/performance.md && cp build/bench/performance.md docs/performance.md
+}
+machine() { echo "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(nproc) cores"; }

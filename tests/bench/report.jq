@@ -5,9 +5,28 @@ def spread: if . == null then "–" else "\(.rps) (\(.rps_min)–\(.rps_max))" e
 def of($base): if . == null or $base == null or $base.rps == 0 then "–" else "\(.rps * 100 / $base.rps | floor) %" end;
 def cells: "| " + join(" | ") + " |";
 def rule: "|" + ("---|" * .);
-def cpu: if . == null then "–" else .cpu_us | map(select(. >= 0.1) | tostring) | join(" + ") end;
+def cpu: if . == null then "–" else .cpu_us | map(tostring) | join(" + ") end;
+# Sum of the CPU time of all processes of a contender for one request.
+def cpu_sum($l; $k; $c): row($l; $k; $c) | if . then .cpu_us | add else null end;
+def ratio($a; $b): if $a == null or $b == null or $b == 0 then null else $a / $b end;
+def rps($k; $c): row("c32"; $k; $c) | if . then .rps else null end;
+# What was promised, as numbers of one run. `better` is the side of the target on which a number has to be.
+def promises:
+	[{what: "token check: GET/s of HAProxy alone", value: ratio(rps("get"; "token"); rps("get"; "plain")), target: 0.6, better: "more"},
+	 {what: "the same, upstream.retry_unanswered off", value: ratio(rps("get"; "once"); rps("get"; "plain")), target: 0.6, better: "more"},
+	 {what: "token check: ordinary traffic/s of HAProxy alone", value: ratio(rps("ordinary"; "token"); rps("ordinary"; "plain")), better: "more"},
+	 {what: "token + CRS 4: GET/s of Coraza\u0027s", value: ratio(rps("get"; "crs4"); rps("get"; "coraza")), target: 15, better: "more"},
+	 {what: "token + CRS 4: JSON 250 B/s of Coraza\u0027s", value: ratio(rps("json"; "crs4"); rps("json"; "coraza")), better: "more"},
+	 {what: "token + CRS 4: ordinary traffic/s of Coraza\u0027s", value: ratio(rps("ordinary"; "crs4"); rps("ordinary"; "coraza")), better: "more"},
+	 {what: "token + CRS 3.3: GET/s of nginx with libmodsecurity", value: ratio(rps("get"; "crs"); rps("get"; "nginx")), better: "more"},
+	 {what: "token + CRS 3.3: ordinary traffic/s of nginx with libmodsecurity", value: ratio(rps("ordinary"; "crs"); rps("ordinary"; "nginx")), better: "more"},
+	 {what: "CPU time of one GET: HAProxy alone of the gateway with token check", value: ratio(cpu_sum("c32"; "get"; "plain"); cpu_sum("c32"; "get"; "token")), better: "more"},
+	 {what: "CPU time of one GET: Coraza\u0027s of the gateway with token + CRS 4", value: ratio(cpu_sum("c32"; "get"; "coraza"); cpu_sum("c32"; "get"; "crs4")), better: "more"},
+	 {what: "CPU time of one ordinary request: Coraza\u0027s of the gateway with token + CRS 4", value: ratio(cpu_sum("c32"; "ordinary"; "coraza"); cpu_sum("c32"; "ordinary"; "crs4")), better: "more"}];
+def short: if . == null then "–" elif . >= 10 then (. * 10 | round / 10 | tostring) else (. * 100 | round / 100 | tostring) end;
 . as $r
-| "Machine: \(.machine); HAProxy \(.haproxy), OpenSSL \(.openssl). HAProxy with one thread, agent with one thread, load generator and upstream on the same cores.",
+| ($previous | if length > 0 then .[0] | promises else [] end) as $before
+| "Machine: \(.machine); HAProxy \(.haproxy), OpenSSL \(.openssl). Each proxy with \(.threads) threads, agent with one, load generator and upstream on the same cores.",
   "Load average of the machine: \(.load_before) before, \(.load_after) after. \(.rounds) rounds of \(.seconds) s each, contenders in turn; median (lowest–highest).",
   (.skipped[] | "\nNot compared: \(. | rtrimstr("."))."),
   "", "Requests/s, closed loop, 32 connections, HTTP/1.1 over TLS:", "",
@@ -23,4 +42,8 @@ def cpu: if . == null then "–" else .cpu_us | map(select(. >= 0.1) | tostring)
   (["what", "p50 µs", "p99 µs", "p99 over HAProxy alone"] | cells), (4 | rule),
   (.contenders[] | . as $n | $r | row("half"; "get"; "plain") as $p | row("half"; "get"; $n.id) | select(.)
 	| [$n.name, (.p50_us | tostring), (.p99_us | tostring), (if $p then "\((.p99_us - $p.p99_us) / 1000 * 100 | round / 100) ms" else "–" end)] | cells),
-  "", "Agent memory after the run: \(.agent_rss_kib) KiB."
+  "", "Agent with the largest rule set: \(.agent_rss_kib) KiB resident after the run, ready \(.agent_start_ms) ms after its start (rules in the cache, median of three).",
+  "", "Ratios of this run\(if ($before | length) > 0 then ", and of the run before it on the same machine" else "" end):", "",
+  (["what", "target", "this run", "the run before", "difference"] | cells), (5 | rule),
+  (promises[] | . as $p | select(.value != null) | (first($before[] | select(.what == $p.what)).value // null) as $old
+	| [.what, (if .target then "≥ \(.target)" else "–" end), (.value | short), ($old | short), (if $old then "\(((.value / $old - 1) * 100) | round) %" else "–" end)] | cells)

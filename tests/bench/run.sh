@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # make bench: the gateway beside its peers, interleaved in one run on this machine; ratios are what counts. About ten minutes.
-# Writes build/bench/results.json and what stands between the marks in docs/performance.md with its plots. --quick: a minute, no file changed.
+# Writes build/bench/results.json (the one before is kept as results.previous.json, and the ratios of both are compared), and what stands between the
+# marks in docs/performance.md with its plots. --quick: a minute or two, no file of the project changed.
 # The CRS is Debian's (3.3) and a release of version 4 at CRS_DIR. What is not there is skipped and said to be.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -10,6 +11,7 @@ ROUNDS=${ROUNDS:-3} SECONDS_EACH=${SECONDS_EACH:-2} QUICK=
 make -s -j"$(nproc)" all test-tools || exit 1
 . haproxy/dev/stack.sh
 . tests/bench/contenders.sh
+[ -n "$QUICK" ] || command -v gnuplot >/dev/null || $([ "$(id -u)" = 0 ] || echo sudo) apt-get install -y -qq --no-install-recommends gnuplot-nox >/dev/null || echo "no gnuplot: the plots stay as they are" >&2
 load_before=$(cut -d' ' -f1-3 /proc/loadavg)
 bench_setup
 bench_start || exit 1
@@ -43,18 +45,23 @@ send() { # CONTENDER KIND [options]: load with the request of that kind
 
 # --- measuring --------------------------------------------------------------------------------------------
 : >"$OUT/runs.jsonl"
-# measure CONTENDER KIND LOAD COMMAND...: one line of results, with the CPU time of each process that works for the contender
+# proxy_us CONTENDER: CPU time of what works for it beside its agent
+proxy_us() {
+	local pid sum=0
+	for pid in ${PIDS[$1]}; do [ "$pid" = "${AGENT_OF[$1]:-}" ] || sum=$((sum + $(cpu_us "$pid"))); done
+	echo "$sum"
+}
+agent_us() { [ -z "${AGENT_OF[$1]:-}" ] || cpu_us "${AGENT_OF[$1]}"; }
+# measure CONTENDER KIND LOAD COMMAND...: one line of results, with the CPU time of proxy and agent
 measure() {
-	local c=$1 kind=$2 what=$3 pid before=() i=0 cpu=() out
+	local c=$1 kind=$2 what=$3 proxy agent out
 	shift 3
-	for pid in ${PIDS[$c]}; do before+=("$(cpu_us "$pid")"); done
+	proxy=$(proxy_us "$c") agent=$(agent_us "$c")
 	out=$("$@") || { echo "failed: $c $kind $what" >&2; return; }
-	for pid in ${PIDS[$c]}; do
-		cpu+=("$(($(cpu_us "$pid") - before[i]))")
-		i=$((i + 1))
-	done
-	jq -c --arg c "$c" --arg k "$kind" --arg w "$what" --arg load "$(cut -d' ' -f1 /proc/loadavg)" \
-		'. + {contender: $c, kind: $k, load: $w, loadavg: ($load | tonumber), cpu_us: ($ARGS.positional | map(tonumber))}' --args "${cpu[@]}" <<<"$out" >>"$OUT/runs.jsonl"
+	proxy=$(($(proxy_us "$c") - proxy))
+	[ -z "$agent" ] || agent=$(($(agent_us "$c") - agent))
+	jq -c --arg c "$c" --arg k "$kind" --arg w "$what" --arg load "$(cut -d' ' -f1 /proc/loadavg)" --argjson cpu "[$proxy${agent:+,$agent}]" \
+		'. + {contender: $c, kind: $k, load: $w, loadavg: ($load | tonumber), cpu_us: $cpu}' <<<"$out" >>"$OUT/runs.jsonl"
 }
 has() { case " ${contenders[*]} " in *" $1 "*) true ;; *) false ;; esac; }
 present() { local c; for c in "$@"; do has "$c" && echo "$c"; done; }
@@ -106,7 +113,7 @@ h2_load() { # h2load's report as load prints it
 }
 
 all="${contenders[*]}"
-ours=$(present token aws crs crs4)
+ours=$(present token once aws crs crs4)
 say "contenders: $all"
 for c in $all; do send "$c" get --connections 32 --seconds 1 >/dev/null; done
 for kind in $kinds; do
@@ -114,13 +121,13 @@ for kind in $kinds; do
 	rounds "$all" closed "$kind" c32
 done
 say "ordinary traffic"
-rounds "$(present plain token crs crs4 nginx coraza)" ordinary
+rounds "$(present plain token once crs crs4 nginx coraza)" ordinary
 say "95 % good, 5 % bad"
 rounds "$(present token crs crs4)" mixed
 say "new TLS connections"
 rounds "$(present plain token crs)" new_connections
 say "h2"
-rounds "$(present plain jwt token crs crs4 nginx coraza)" h2
+rounds "$(present plain jwt token once crs crs4 nginx coraza)" h2
 if [ -z "$QUICK" ]; then
 	say "cold tokens"
 	stack_token staff --lifetime 7200 --count 3000 >"$STACK_DIR/tokens"
@@ -133,6 +140,7 @@ fi
 # Open loop: latency counts from when a request was due, so that a stall is seen in every request it delays.
 capacity=$(jq -s '[.[] | select(.kind == "get" and .load == "c32" and (.contender | IN("token", "aws", "crs", "crs4")))] | [group_by(.contender)[] | map(.rps) | sort | .[length / 2 | floor]] | min | floor' "$OUT/runs.jsonl")
 say "latency at half of $capacity/s"
+# shellcheck disable=SC2086
 rounds "$(present plain jwt $ours)" open_loop $((capacity / 2)) half
 if [ -z "$QUICK" ]; then
 	for percent in 10 25 75 90; do
@@ -140,20 +148,46 @@ if [ -z "$QUICK" ]; then
 	done
 fi
 
+# How long a start takes that finds its rules in the cache: from the fork to the first answer that says ready.
+start_ms() { # CONFIG
+	local port began pid i
+	free_port port
+	jq --arg m "127.0.0.1:$port" --arg s "unix:$STACK_DIR/start.sock" '.metrics_listen = $m | .listen = [$s]' "$1" >"$STACK_DIR/start.json"
+	began=$(date +%s%N)
+	"$STACK_BIN/sallyport-spoa" --config "$STACK_DIR/start.json" >"$STACK_DIR/logs/start.log" 2>&1 &
+	pid=$!
+	for i in $(seq 2000); do curl -sf -o /dev/null "http://127.0.0.1:$port/ready" && break; sleep 0.005; done
+	echo "$((($(date +%s%N) - began) / 1000000))"
+	kill "$pid"
+	wait "$pid" 2>/dev/null
+}
+largest=$(present crs crs4 | tail -1)
+agent_config=$STACK_DIR/gateway/agent.json
+[ "$largest" = crs4 ] && agent_config=$STACK_DIR/crs4/gateway/agent.json
+starts=$(for _ in 1 2 3; do start_ms "$agent_config"; done | sort -n | sed -n 2p)
+
 # --- the report -------------------------------------------------------------------------------------------
 names=$(for c in "${contenders[@]}"; do jq -n --arg c "$c" --arg n "${NAME[$c]}" '{id: $c, name: $n}'; done | jq -s .)
+[ -n "$QUICK" ] || [ ! -s "$OUT/results.json" ] || mv "$OUT/results.json" "$OUT/results.previous.json"
+results=$OUT/results.json
+[ -z "$QUICK" ] || results=$OUT/results.quick.json
 jq -s --argjson names "$names" --arg skipped "$(printf '%s\n' "${skipped[@]}")" --arg before "$load_before" --arg after "$(cut -d' ' -f1-3 /proc/loadavg)" --argjson capacity "$capacity" \
-	--arg machine "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(nproc) cores" --arg haproxy "$(haproxy -v | sed -n 's/.*version \([^ ]*\).*/\1/p' | head -1)" \
-	--arg openssl "$(openssl version | cut -d' ' -f2)" --argjson rss "$(awk '/^VmRSS/ { print $2 }' "/proc/$PID_agent/status")" --argjson rounds "$ROUNDS" --argjson seconds "$SECONDS_EACH" '
+	--arg machine "$(machine)" --arg haproxy "$(haproxy -v | sed -n 's/.*version \([^ ]*\).*/\1/p' | head -1)" \
+	--arg openssl "$(openssl version | cut -d' ' -f2)" --argjson rss "$(awk '/^VmRSS/ { print $2 }' "/proc/${AGENT_OF[$largest]}/status")" --argjson rounds "$ROUNDS" --argjson seconds "$SECONDS_EACH" \
+	--argjson threads "$BENCH_THREADS" --argjson start_ms "$starts" '
 	def median: sort | (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2;
-	{machine: $machine, haproxy: $haproxy, openssl: $openssl, load_before: $before, load_after: $after, capacity: $capacity, agent_rss_kib: $rss, rounds: $rounds, seconds: $seconds,
-	 contenders: $names, skipped: ($skipped | split("\n") | map(select(. != ""))),
+	{machine: $machine, haproxy: $haproxy, openssl: $openssl, threads: $threads, load_before: $before, load_after: $after, capacity: $capacity, agent_rss_kib: $rss,
+	 agent_start_ms: $start_ms, rounds: $rounds, seconds: $seconds, contenders: $names, skipped: ($skipped | split("\n") | map(select(. != ""))),
 	 rows: (group_by([.load, .kind, .contender]) | map({load: .[0].load, kind: .[0].kind, contender: .[0].contender, rps: (map(.rps) | median | floor),
-		rps_min: (map(.rps) | min | floor), rps_max: (map(.rps) | max | floor), p50_us: (map(.p50_us // 0) | median), p99_us: (map(.p99_us // 0) | median),
-		cpu_us: ((map(.requests) | add) as $n | map(.cpu_us) | transpose | map(if $n > 0 then add / $n * 10 | round / 10 else 0 end))}
-		+ {not_200: (map(.issued - (.status["200"] // 0)) | add), loadavg: (map(.loadavg) | median)}))}' "$OUT/runs.jsonl" >"$OUT/results.json" || exit 1
-jq -r -f tests/bench/report.jq "$OUT/results.json" | tee "$OUT/table.md"
+		rps_min: (map(.rps) | min | floor), rps_max: (map(.rps) | max | floor)}
+		+ ([("p50_us", "p90_us", "p99_us", "p999_us", "max_us") as $q | {($q): (map(.[$q] // 0) | median)}] | add)
+		+ {cpu_us: ((map(.requests) | add) as $n | map(.cpu_us) | transpose | map(if $n > 0 then add / $n * 10 | round / 10 else 0 end)),
+		not_200: (map(.issued - (.status["200"] // 0)) | add), loadavg: (map(.loadavg) | median)}))}' "$OUT/runs.jsonl" >"$results" || exit 1
+previous=/dev/null
+[ -n "$QUICK" ] || [ ! -s "$OUT/results.previous.json" ] || previous=$OUT/results.previous.json
+jq -r --slurpfile previous "$previous" -f tests/bench/report.jq "$results" | tee "$OUT/table.md"
 [ -z "$QUICK" ] || exit 0
-tests/bench/plots.sh "$OUT/results.json" docs/plots || exit 1
-awk -v table="$OUT/table.md" '/<!-- bench:gateway -->/ { print; print ""; while ((getline line < table) > 0) print line; print ""; skip = 1; next }
-	/<!-- bench:end -->/ { skip = 0 } !skip' docs/performance.md >"$OUT/performance.md" && cp "$OUT/performance.md" docs/performance.md
+jq -r -f tests/bench/arithmetic.jq "$results" | tee "$OUT/arithmetic.md"
+tests/bench/plots.sh "$results" docs/plots || exit 1
+between gateway "$OUT/table.md"
+between arithmetic "$OUT/arithmetic.md"

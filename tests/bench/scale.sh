@@ -1,38 +1,54 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# How the gateway carries much of everything: BENCH_SERVICES services (2000), CONNECTIONS live connections (9500), TOKENS distinct tokens (20000),
-# bodies of 64 KiB. Prints one JSON object for each and writes build/bench/scale.jsonl.
+# make scale: how the gateway carries much of everything: BENCH_SERVICES services (2000), CONNECTIONS live connections (10000), TOKENS distinct
+# tokens (a million), bodies of 64 KiB. Some ten minutes. Writes build/bench/scale.jsonl and what stands between the marks in docs/performance.md.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 export BENCH_SERVICES=${BENCH_SERVICES:-2000}
-CONNECTIONS=${CONNECTIONS:-9500} TOKENS=${TOKENS:-20000}
+CONNECTIONS=${CONNECTIONS:-10000} TOKENS=${TOKENS:-1000000}
+ulimit -n "$(ulimit -Hn)"
 make -s -j"$(nproc)" all test-tools || exit 1
 . haproxy/dev/stack.sh
 . tests/bench/contenders.sh
 BENCH_OURS_ONLY=1
 bench_setup
+load_before=$(cut -d' ' -f1-3 /proc/loadavg)
+# An EC key signs a million tokens in a minute.
+mkdir -p "$STACK_DIR/issuer"
+"$STACK_BIN/sallyport-jwt" keygen --type ec --out "$STACK_DIR/issuer/staff.pem" >/dev/null || exit 1
+STACK_SETTINGS="$STACK_SETTINGS | .authorizers.staff.algorithms = [\"ES256\"] | .maxconn = ($CONNECTIONS + 1000)"
 began=$(date +%s%N)
 bench_start || exit 1
 started_ms=$((($(date +%s%N) - began) / 1000000))
 token=$(stack_token staff --lifetime 7200)
 read -r _ worker _ < <(haproxy_pids)
 rss() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
-: >build/bench/scale.jsonl
+out=build/bench/scale.jsonl
+jq -nc --arg what "start with $BENCH_SERVICES services: certificates, plan, apply, agent, HAProxy: $started_ms ms" --argjson agent "$(rss "$PID_agent")" --argjson haproxy "$(rss "$worker")" \
+	'{what: $what, agent_rss_kib: $agent, haproxy_rss_kib: $haproxy}' | tee "$out"
 # step NAME [options of load]
 step() {
-	local name=$1
+	local name=$1 result
 	shift
-	"$STACK_BIN/tests/bench/load" --ca "$STACK_DIR/tls/ca.pem" -H "User-Agent: sallyport-scale/1.0" -H "Accept: application/json" --timeout-ms 60000 "$@" |
-		jq -c --arg name "$name" --argjson agent "$(rss "$PID_agent")" --argjson haproxy "$(rss "$worker")" '{what: $name, requests, rps: (.rps | floor), p50_us, p99_us, connects, not_200: (.issued - (.status["200"] // 0)), failed, agent_rss_kib: $agent, haproxy_rss_kib: $haproxy}' |
-		tee -a build/bench/scale.jsonl
+	result=$("$STACK_BIN/tests/bench/load" --ca "$STACK_DIR/tls/ca.pem" -H "User-Agent: sallyport-scale/1.0" -H "Accept: application/json" --timeout-ms 60000 "$@") || return 1
+	jq -c --arg name "$name" --argjson agent "$(rss "$PID_agent")" --argjson haproxy "$(rss "$worker")" '{what: $name, requests, rps: (.rps | floor), p50_us, p99_us, connects, not_200: (.issued - (.status["200"] // 0)), failed, agent_rss_kib: $agent, haproxy_rss_kib: $haproxy}' <<<"$result" |
+		tee -a "$out"
 }
 bearer=(-H "Authorization: Bearer $token")
-echo "{\"what\":\"start with $BENCH_SERVICES services\",\"ms\":$started_ms,\"agent_rss_kib\":$(rss "$PID_agent"),\"haproxy_rss_kib\":$(rss "$worker")}" | tee -a build/bench/scale.jsonl
 step "$BENCH_SERVICES services, 32 connections" --url "${URL[token]}/1" "${bearer[@]}" --connections 32 --seconds 5
-step "$CONNECTIONS live connections" --url "${URL[token]}/1" "${bearer[@]}" --connections "$CONNECTIONS" --count $((CONNECTIONS * 3)) --seconds 120
+step "$CONNECTIONS live connections" --url "${URL[token]}/1" "${bearer[@]}" --connections "$CONNECTIONS" --count $((CONNECTIONS * 3)) --seconds 240
 stack_token staff --lifetime 7200 --count "$TOKENS" >"$STACK_DIR/tokens"
-step "$TOKENS distinct tokens, first time" --url "${URL[token]}/1" --tokens "$STACK_DIR/tokens" --connections 32 --count "$TOKENS" --seconds 300
-step "$TOKENS distinct tokens, second time" --url "${URL[token]}/1" --tokens "$STACK_DIR/tokens" --connections 32 --count "$TOKENS" --seconds 300
-{ printf '{"document":"'; head -c 48000 /dev/urandom | base64 -w0; printf '"}'; } >"$STACK_DIR/large"
-step "bodies of $(stat -c %s "$STACK_DIR/large") bytes, token" --url "${URL[token]}/1" "${bearer[@]}" --method POST --body "$STACK_DIR/large" -H "Content-Type: application/json" --connections 32 --seconds 5
-step "bodies of $(stat -c %s "$STACK_DIR/large") bytes, token + CRS" --url "${URL[crs]}/1" "${bearer[@]}" --method POST --body "$STACK_DIR/large" -H "Content-Type: application/json" --connections 32 --seconds 5
+step "$TOKENS distinct tokens, each once" --url "${URL[token]}/1" --tokens "$STACK_DIR/tokens" --connections 32 --count "$TOKENS" --seconds 900
+head -10000 "$STACK_DIR/tokens" >"$STACK_DIR/tokens-few"
+step "10000 of them" --url "${URL[token]}/1" --tokens "$STACK_DIR/tokens-few" --connections 32 --count 10000 --seconds 60
+step "10000 of them, again" --url "${URL[token]}/1" --tokens "$STACK_DIR/tokens-few" --connections 32 --count 10000 --seconds 60
+{ printf '{"document":"'; head -c 49100 /dev/urandom | base64 -w0; printf '"}'; } >"$STACK_DIR/large"
+size=$(stat -c %s "$STACK_DIR/large")
+step "bodies of $size bytes, token" --url "${URL[token]}/1" "${bearer[@]}" --method POST --body "$STACK_DIR/large" -H "Content-Type: application/json" --connections 32 --seconds 5
+step "bodies of $size bytes, token + AWS rules" --url "${URL[aws]}/1" "${bearer[@]}" --method POST --body "$STACK_DIR/large" -H "Content-Type: application/json" --connections 32 --seconds 5
+step "bodies of $size bytes, token + CRS" --url "${URL[crs]}/1" "${bearer[@]}" --method POST --body "$STACK_DIR/large" -H "Content-Type: application/json" --connections 32 --seconds 5
+jq -rs --arg machine "$(machine)" --arg before "$load_before" --arg after "$(cut -d' ' -f1-3 /proc/loadavg)" '
+	"\($machine); load average \($before) before, \($after) after.", "",
+	"| what | requests | requests/s | p50 ms | p99 ms | not 200 | agent MiB | HAProxy MiB |", "|---|---|---|---|---|---|---|---|",
+	(.[] | "| \(.what) | \(.requests // "–") | \(.rps // "–") | \(if .p50_us then .p50_us / 100 | round / 10 else "–" end) | \(if .p99_us then .p99_us / 100 | round / 10 else "–" end) | \(.not_200 // "–") | \(.agent_rss_kib / 102.4 | round / 10) | \(.haproxy_rss_kib / 102.4 | round / 10) |")' "$out" >build/bench/scale.md
+between scale build/bench/scale.md
