@@ -279,7 +279,7 @@ static void add_nodes(struct scope *scope, const struct settings *s)
 
 struct bucket {
 	const char *name;
-	unsigned sc;      /* sc1 is the source address's */
+	unsigned sc;      /* sc1 is the source address's, but for what add_buckets() says */
 	unsigned key_len; /* a longer key is cut, and shares its bucket */
 	const char *table_size;
 	const char *expire; /* of a row nobody asks for; then its bucket is full */
@@ -291,8 +291,12 @@ static const struct bucket BUCKETS[] = {
 	{ "global", 3, 16, "1k", "24h" },
 };
 
-static void add_buckets(struct scope *scope, const struct settings *s, const struct wanted *wanted)
+/* Without a fourth stick counter the gateway's bucket takes the one of the source address, which is
+ * then counted without being tracked. */
+static void add_buckets(struct scope *scope, const struct settings *s, const struct wanted *wanted,
+    struct haproxy_version version)
 {
+	bool has_fourth = haproxy_has(version, FEATURE_STICK_COUNTERS);
 	bool used[] = { true, wanted->client_buckets, s->global_rate > 0 };
 	struct template_scope *items = scopes_new(scope->arena, 3);
 	size_t count = 0;
@@ -301,14 +305,15 @@ static void add_buckets(struct scope *scope, const struct settings *s, const str
 			continue;
 		struct scope item = scope_new(scope->arena, 6);
 		add_text(&item, "bucket", BUCKETS[i].name);
-		add_uint(&item, "sc", BUCKETS[i].sc);
+		add_uint(&item, "sc", BUCKETS[i].sc == 3 && !has_fourth ? 1 : BUCKETS[i].sc);
 		add_uint(&item, "key_len", BUCKETS[i].key_len);
 		add_text(&item, "table_size", BUCKETS[i].table_size);
 		add_text(&item, "expire", BUCKETS[i].expire);
 		items[count++] = scope_end(&item);
 	}
 	add_list(scope, "buckets", items, count);
-	add_flag(scope, "stick_counters", used[2]);
+	add_flag(scope, "ip_tracked", !used[2] || has_fourth);
+	add_flag(scope, "stick_counters", used[2] && has_fourth);
 	add_uint(scope, "stick_counters_count", 4);
 	add_flag(scope, "global_bucket", used[2]);
 	add_uint(scope, "global_rate", s->global_rate);
@@ -371,7 +376,7 @@ static struct template_scope gateway_scope(
 	add_listens(&scope, model->settings);
 	add_resolvers(&scope, model->settings);
 	add_nodes(&scope, model->settings);
-	add_buckets(&scope, model->settings, &wanted);
+	add_buckets(&scope, model->settings, &wanted, version);
 	add_limits(&scope, model->settings);
 	add_services(&scope, model, &wanted);
 	return scope_end(&scope);
@@ -396,22 +401,11 @@ static bool render_template(struct rendering *out, const char *name, enum embedd
 	return template_render(text, embedded_get(file), embedded_name(file), scope, err);
 }
 
-static bool check_features(
-    const struct settings *settings, struct haproxy_version version, struct err *err)
-{
-	if (settings->global_rate && !haproxy_has(version, FEATURE_STICK_COUNTERS))
-		return err_set(err, "throttle.global_rate needs HAProxy 2.8 or later, not %u.%u",
-		    version.major, version.minor);
-	return true;
-}
-
 bool render(struct rendering *out, const struct model *model, struct haproxy_version version,
     const char *revision, struct err *err)
 {
 	struct arena arena;
 	*out = (struct rendering){ 0 };
-	if (!check_features(model->settings, version, err))
-		return false;
 	arena_init(&arena, 0);
 	struct template_scope scope = gateway_scope(model, version, &arena);
 	bool ok = !arena_failed(&arena) || err_set(err, "no memory to render");

@@ -42,6 +42,7 @@ static struct slice find_value(struct slice line, const char *name)
 	return SLICE("");
 }
 
+/* 0 when there is none: a table counts requests under one name or the other. */
 static uint64_t find_number(struct slice line, const char *name)
 {
 	uint64_t number = 0;
@@ -117,7 +118,8 @@ bool throttle_table_add(struct throttle_table *table, struct slice text, struct 
 			return err_set(err, "no memory for the table");
 		row->admitted += find_number(line, "gpc0");
 		row->refused += find_number(line, "gpc1");
-		row->requests += find_number(line, "http_req_rate");
+		row->requests +=
+		    find_number(line, "http_req_rate") + find_number(line, "gpc1_rate");
 		row->unauthorized += find_number(line, "gpc0_rate");
 		add_mark(row, find_number(line, "gpt0"), find_number(line, "gpt1"));
 	}

@@ -83,6 +83,15 @@ offer() {
 	"$LOAD" --url "https://localhost:$GATEWAY_PORT$path" --ca "$E2E_DIR/tls/ca.pem" --rate "$rate" --connections 8 --seconds "$seconds" "$@"
 }
 
+# offer_until_told RATE PATH OUTPUT [options of load]: the same in the background, until told_to_stop
+offer_until_told() {
+	local rate=$1 path=$2 output=$3
+	shift 3
+	(exec "$LOAD" --url "https://localhost:$GATEWAY_PORT$path" --ca "$E2E_DIR/tls/ca.pem" --rate "$rate" --connections 8 --seconds 250 "$@") >"$output" &
+	FLOOD=$!
+}
+told_to_stop() { kill "$FLOOD"; wait "$FLOOD"; }
+
 # offer_h2 RATE SECONDS PATH HEADER: four h2 connections; H2 is {"200":N,"4xx":N,"5xx":N}
 offer_h2() {
 	h2load -c 4 -m 8 --rps $(($1 / 4)) -D "$2" -H "$4" "https://localhost:$GATEWAY_PORT$3" >"$E2E_DIR/h2load.out" 2>&1

@@ -83,17 +83,11 @@ static void three_nodes_on_3_0(void **state)
 	check("cluster", (struct haproxy_version){ 3, 0 });
 }
 
-static void a_global_rate_needs_2_8(void **state)
+/* Three stick counters for four tables. */
+static void a_global_rate_on_2_6(void **state)
 {
 	(void)state;
-	struct gateway gateway;
-	struct rendering files;
-	struct err err = { 0 };
-	load(&gateway, "full");
-	assert_false(render(&files, &gateway.model, (struct haproxy_version){ 2, 6 }, "r", &err));
-	assert_string_equal(err.text, "throttle.global_rate needs HAProxy 2.8 or later, not 2.6");
-	rendering_release(&files);
-	gateway_release(&gateway);
+	check("global", (struct haproxy_version){ 2, 6 });
 }
 
 /* A body at its limit, with the largest headers, fits a buffer beside what HAProxy keeps free. */
@@ -105,6 +99,32 @@ static void buffers_hold_any_allowed_request(void **state)
 	uint64_t bufsize = render_bufsize(&gateway.model);
 	assert_true(bufsize - 8192 - gateway.settings.header_bytes > 100000);
 	assert_int_equal(bufsize % 16384, 0);
+	gateway_release(&gateway);
+}
+
+/* The windows that AWS has. */
+static void windows_of_the_address_rule_are_those_of_aws(void **state)
+{
+	(void)state;
+	static const unsigned windows_s[] = { 60, 120, 300, 600 };
+	struct gateway gateway;
+	load(&gateway, "plain");
+	for (unsigned i = 0; i < 4; i++) {
+		struct rendering files;
+		struct err err = { 0 };
+		char wanted[64];
+		gateway.settings.ip_window_s = i;
+		gateway.settings.ip_limit = 2000 + i;
+		assert_true(
+		    render(&files, &gateway.model, (struct haproxy_version){ 2, 6 }, "r", &err));
+		struct slice text = buf_slice(&rendering_find(&files, "haproxy.cfg")->text);
+		snprintf(wanted, sizeof(wanted), "http_req_rate(%us),gpc0", windows_s[i]);
+		assert_int_not_equal(slice_find(text, slice_of_cstr(wanted)), SIZE_MAX);
+		snprintf(
+		    wanted, sizeof(wanted), "acl ip_over var(txn.ip_sum) -m int gt %u\n", 2000 + i);
+		assert_int_not_equal(slice_find(text, slice_of_cstr(wanted)), SIZE_MAX);
+		rendering_release(&files);
+	}
 	gateway_release(&gateway);
 }
 
@@ -152,7 +172,8 @@ int main(void)
 		cmocka_unit_test(four_parameters_per_service_on_2_6),
 		cmocka_unit_test(every_parameter_and_setting_on_3_2),
 		cmocka_unit_test(three_nodes_on_3_0),
-		cmocka_unit_test(a_global_rate_needs_2_8),
+		cmocka_unit_test(a_global_rate_on_2_6),
+		cmocka_unit_test(windows_of_the_address_rule_are_those_of_aws),
 		cmocka_unit_test(buffers_hold_any_allowed_request),
 		cmocka_unit_test(failed_allocations_give_no_file),
 		cmocka_unit_test(versions_are_read_and_compared),
