@@ -94,6 +94,7 @@ static bool build_authorizer(const struct build *b, size_t i)
 		.leeway_s = (unsigned)from->leeway_s,
 		.max_lifetime_s = (unsigned)from->max_lifetime_s,
 		.kid_optional = !from->kid_required,
+		.single_decoder = !from->second_decoder,
 	};
 	struct err err = { 0 };
 

@@ -2,7 +2,7 @@
 #pragma once
 /*
  * second_decoder: libjwt reads a token whose signature is already verified, and must see the same
- * alg, iss, sub, aud presence and exp. Two decoders that disagree about authenticated bytes mean
+ * alg, iss, sub and exp. Two decoders that disagree about authenticated bytes mean
  * that a service behind the gateway may read something else than was checked.
  */
 #include "spoa/auth/claims.h"

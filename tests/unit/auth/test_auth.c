@@ -5,6 +5,7 @@
 #include "common/codec.h"
 #include "spoa/auth/keyset.h"
 #include "spoa/auth/policy.h"
+#include "spoa/auth/second_decoder.h"
 #include "spoa/auth/token.h"
 #include "spoa/tools/signing_key.h"
 #include "tests/support/fail_alloc.h"
@@ -749,6 +750,34 @@ static void libjwt_accepts_whatever_we_accept(void **unused)
 	BIO_free(bio);
 }
 
+/* It is asked for a token that is verified; whatever it reads in another way is a disagreement. */
+static void libjwt_must_read_the_same_claims(void **unused)
+{
+	struct token token;
+	struct claims claims, other;
+	(void)unused;
+	struct slice text = slice_of_cstr(sign(HEADER, PAYLOAD));
+	assert_int_equal(token_split(text, TOKEN_MAX_BYTES, &arena, &token), AUTH_OK);
+	assert_int_equal(token_read_header(&token, &arena), AUTH_OK);
+	assert_int_equal(claims_parse(&token, &arena, &claims), AUTH_OK);
+	assert_true(second_decoder_agrees(&token, &claims));
+	other = claims;
+	other.sub = SLICE("alice2");
+	assert_false(second_decoder_agrees(&token, &other));
+	other = claims;
+	other.iss = SLICE("");
+	assert_false(second_decoder_agrees(&token, &other));
+	other = claims;
+	other.exp.value += 0.5;
+	assert_false(second_decoder_agrees(&token, &other));
+	token.alg = alg_find(SLICE("RS512"));
+	assert_false(second_decoder_agrees(&token, &claims));
+	/* No version of Debian's reads these. */
+	token.alg = alg_find(SLICE("PS256"));
+	assert_true(second_decoder_agrees(&token, &other));
+	assert_int_equal(auth_reason_status(AUTH_DECODERS_DISAGREE), 401);
+}
+
 /* ---- memory
  * -------------------------------------------------------------------------------------- */
 
@@ -852,6 +881,7 @@ int main(void)
 		cmocka_unit_test(a_cache_hit_allocates_nothing),
 		cmocka_unit_test(challenges_follow_rfc_6750),
 		cmocka_unit_test(libjwt_accepts_whatever_we_accept),
+		cmocka_unit_test(libjwt_must_read_the_same_claims),
 		cmocka_unit_test(want_of_memory_refuses_and_never_accepts),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

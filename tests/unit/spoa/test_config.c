@@ -60,6 +60,7 @@ static void every_kind_of_member_is_read(void **state)
 	assert_int_equal(config.token_cache.entries, 16384);
 	assert_string_equal(config.authorizers.names[0], "staff");
 	assert_true(config_authorizer_at(&config, 0)->kid_required);
+	assert_true(config_authorizer_at(&config, 0)->second_decoder);
 	assert_string_equal(config_ruleset_at(&config, 1)->items[0], "/b.conf");
 	assert_string_equal(config.routes.names[0], "a.b");
 	route = config_route_at(&config, 0);
