@@ -159,7 +159,7 @@ static void each_request_has_its_verdict(void **state)
 		{ "open", "a=1", NULL, 200, "off", "off", NULL, NULL, NULL, NULL },
 		{ "closed", "a=1", NULL, 401, "token_missing", "off", "Bearer", NULL, NULL, NULL },
 		{ "closed", "a=evil", "Bearer x", 401, "token_malformed", "off",
-		    "Bearer error=\"invalid_token\", error_description=\"the token is not a JWS in compact serialisation\"",
+		    "Bearer error=\"invalid_token\", error_description=\"the token is not a JWS in compact serialisation (three base64url parts with dots between)\"",
 		    NULL, NULL, NULL },
 		{ "block", "a=good", NULL, 200, "off", "pass", NULL, NULL, NULL, NULL },
 		{ "block", "a=evil", NULL, 403, "off", "block", NULL, "1001", "1001@ARGS:a",
