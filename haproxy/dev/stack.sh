@@ -14,6 +14,9 @@ stack_say() { echo "stack: $*" >&2; }
 
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# Access-log records come by UDP, which nobody can connect to.
+udp_port_is_free() { ! grep -qi "^ *[0-9]*: [0-9A-F]*:$(printf %04X "$1") " /proc/net/udp /proc/net/udp6 2>/dev/null; }
+
 # A free port below the ephemeral range; ports handed out once are not handed out again by this shell.
 STACK_PORTS_USED=" "
 free_port() { # VARIABLE
@@ -21,7 +24,7 @@ free_port() { # VARIABLE
 	while :; do
 		port=$((12000 + (RANDOM * 32768 + RANDOM) % 20000))
 		case $STACK_PORTS_USED in *" $port "*) continue ;; esac
-		port_is_free "$port" && break
+		port_is_free "$port" && udp_port_is_free "$port" && break
 	done
 	STACK_PORTS_USED="$STACK_PORTS_USED$port "
 	printf -v "$1" %s "$port"
@@ -39,6 +42,7 @@ stack_ports_are_free() {
 	for name in GATEWAY_PORT ADMIN_PORT ISSUER_PORT AGENT_METRICS_PORT ACCOUNTS1_PORT ACCOUNTS2_PORT PAYMENTS_PORT; do
 		port_is_free "${!name}" || { stack_say "port ${!name} is taken; choose another with $name=PORT"; bad=1; }
 	done
+	udp_port_is_free "$AUDIT_PORT" || { stack_say "UDP port $AUDIT_PORT is taken; choose another with AUDIT_PORT=PORT"; bad=1; }
 	return $bad
 }
 
