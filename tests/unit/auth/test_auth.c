@@ -435,6 +435,10 @@ static void times_are_numbers_within_bounds(void **unused)
 		{ IAT("1800000030"), AUTH_OK },
 		{ IAT("1800000031"), AUTH_IAT_IN_FUTURE },
 		{ IAT("true"), AUTH_IAT_MALFORMED },
+		{ NBF("[]"), AUTH_NBF_MALFORMED },
+		{ NBF("1e400"), AUTH_PAYLOAD_MALFORMED },
+		{ IAT("{}"), AUTH_IAT_MALFORMED },
+		{ IAT("\"1\""), AUTH_IAT_MALFORMED },
 	};
 	(void)unused;
 	check_payloads(rows, COUNT(rows));
@@ -475,6 +479,10 @@ static void issuer_and_audience_match_exactly(void **unused)
 		{ AUD("\"client_id\":\"app\""), AUTH_OK },
 		{ AUD("\"client_id\":\"x\""), AUTH_AUD_MISMATCH },
 		{ AUD("\"sub\":\"app\""), AUTH_AUD_MISMATCH },
+		{ AUD("\"aud\":\"x\",\"aud\":\"app\""), AUTH_PAYLOAD_MALFORMED },
+		{ AUD("\"aud\":\"app\",\"sub\":\"a\",\"sub\":\"b\""), AUTH_PAYLOAD_MALFORMED },
+		{ AUD("\"aud\":\"app\\u0000\""), AUTH_PAYLOAD_MALFORMED },
+		{ AUD("\"aud\":{\"0\":\"app\"}"), AUTH_AUD_MISMATCH },
 	};
 	(void)unused;
 	check_payloads(rows, COUNT(rows));
