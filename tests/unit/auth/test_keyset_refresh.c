@@ -9,6 +9,7 @@
 #include "spoa/auth/auth.h"
 #include "spoa/auth/policy.h"
 #include "spoa/tools/signing_key.h"
+#include "tests/support/http_server.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -309,6 +310,83 @@ static void plain_http_is_refused_unless_allowed(void **state)
 	assert_int_equal(requests(), before);
 }
 
+/* Somebody in between who has a certificate, but not one of the issuer's CA with the issuer's name,
+ * gives us no key. */
+static void a_server_in_between_gives_no_key(void **state)
+{
+	const struct {
+		const char *tls_name, *ca_file, *host;
+		bool trusted;
+	} rows[] = {
+		{ "localhost", http_server_ca_file(), "localhost", true },
+		{ "localhost", NULL, "localhost", false }, /* the system's CAs */
+		{ "issuer.example", http_server_ca_file(), "localhost", false },
+		{ NULL, http_server_ca_file(), "localhost", false }, /* no TLS at all */
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct http_server tls;
+		char url[64], *answer = NULL;
+		assert_true(
+		    asprintf(&answer,
+		        "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+		        strlen(set_a), set_a) > 0);
+		http_server_start(&tls, &(struct http_server_options){ .tls_name = rows[i].tls_name,
+		                            .answer = slice_of_cstr(answer) });
+		snprintf(url, sizeof(url), "https://%s:%u/jwks", rows[i].host, tls.port);
+		const struct key_source_config config = {
+			.name = "staff", .url = url, .ca_file = rows[i].ca_file
+		};
+		struct err err = { 0 };
+		struct key_source *source = key_source_new(&config, &err);
+		assert_non_null(source);
+		for (int k = 0; k < 1000 && !rows[i].trusted && stats_of(source).failures == 0; k++)
+			usleep(10000);
+		assert_true(
+		    key_source_wait(source, rows[i].trusted ? 10000 : 0) == rows[i].trusted);
+		assert_true(knows(source, &key_a) == rows[i].trusted);
+		assert_true(!stats_of(source).last_error[0] == rows[i].trusted);
+		key_source_unref(source);
+		http_server_stop(&tls);
+		assert_int_equal(tls.requests, rows[i].trusted ? 1 : 0);
+		http_server_release(&tls);
+		free(answer);
+	}
+}
+
+/* A discovery document is believed only for the issuer it was asked of; no URL of another is
+ * fetched. */
+static void discovery_for_another_issuer_gives_no_key(void **state)
+{
+	char issuer[64];
+	(void)state;
+	snprintf(issuer, sizeof(issuer), "http://127.0.0.1:%u", server.port);
+	char documents[5][256];
+	snprintf(
+	    documents[0], 256, "{\"issuer\":\"%s/\",\"jwks_uri\":\"%s/jwks\"}", issuer, issuer);
+	snprintf(
+	    documents[1], 256, "{\"issuer\":\"https://other\",\"jwks_uri\":\"%s/jwks\"}", issuer);
+	snprintf(documents[2], 256, "{\"jwks_uri\":\"%s/jwks\"}", issuer);
+	snprintf(documents[3], 256, "{\"issuer\":\"%s\"}", issuer);
+	snprintf(
+	    documents[4], 256, "{\"issuer\":\"%s\",\"jwks_uri\":[\"%s/jwks\"]}", issuer, issuer);
+	for (size_t i = 0; i < 5; i++) {
+		const struct key_source_config config = {
+			.name = "staff", .issuer = issuer, .allow_http = true
+		};
+		tell("200 OK", documents[i]);
+		unsigned before = requests();
+		struct key_source *source = key_source_new(&config, NULL);
+		assert_non_null(source);
+		for (int k = 0; k < 1000 && stats_of(source).failures == 0; k++)
+			usleep(10000);
+		assert_string_not_equal(stats_of(source).last_error, "");
+		assert_null(key_source_get(source));
+		key_source_unref(source);
+		assert_int_equal(requests(), before + 1);
+	}
+}
+
 static void files_are_read_again_when_they_change(void **state)
 {
 	char path[] = "/tmp/jwks-XXXXXX";
@@ -474,6 +552,8 @@ int main(void)
 		cmocka_unit_test(once_cool_who_asks_may_wait_for_the_answer),
 		cmocka_unit_test(stale_keys_are_dropped_in_the_end),
 		cmocka_unit_test(plain_http_is_refused_unless_allowed),
+		cmocka_unit_test(a_server_in_between_gives_no_key),
+		cmocka_unit_test(discovery_for_another_issuer_gives_no_key),
 		cmocka_unit_test(files_are_read_again_when_they_change),
 		cmocka_unit_test(urls_in_a_token_are_never_fetched),
 		cmocka_unit_test(sets_can_be_read_while_they_are_replaced),
