@@ -60,6 +60,7 @@ struct agent {
 	int64_t started_unix_s, loaded_unix_s;
 
 	struct listener_set listeners;
+	bool inherited; /* the listeners: systemd holds them */
 	atomic_size_t connections;
 	struct seat *seats;
 	unsigned seat_count;
@@ -374,7 +375,8 @@ static bool open_listeners(struct agent *agent, const struct config *config, str
 	int fds[LISTENER_MAX];
 	size_t inherited = listener_inherited(fds);
 
-	if (inherited > 0)
+	agent->inherited = inherited > 0;
+	if (agent->inherited)
 		return listener_adopt(fds, inherited, options.threads, &agent->listeners, err);
 	if (config->listen.count == 0)
 		return err_set(err, "'listen' is empty and systemd has passed no socket");
@@ -413,6 +415,7 @@ static bool start_seat(struct agent *agent, unsigned index, struct err *err)
 		.name = name,
 		.listeners = listener_row(&agent->listeners, index),
 		.listener_count = agent->listeners.count,
+		.accept_rest = !agent->inherited,
 		.limits = limits_of(config),
 		.on_wake = on_worker_wake,
 		.context = seat,
@@ -516,6 +519,7 @@ static void stop_seats(struct agent *agent)
 	double drain_s =
 	    agent->snapshot ? (double)agent->snapshot->config.drain_timeout_ms / 1000 : 0;
 
+	listener_retire(&agent->listeners);
 	for (unsigned i = 0; i < agent->seat_count; i++)
 		if (agent->seats[i].worker)
 			worker_drain(agent->seats[i].worker, drain_s);

@@ -171,13 +171,13 @@ static int unix_socket(const char *path, struct err *err)
 	return -1;
 }
 
-static void remember_file(struct listener_set *set, const char *path)
+static void remember_file(struct listener_set *set, const char *path, int fd)
 {
 	struct stat status;
 
 	if (stat(path, &status) == 0)
 		set->files[set->file_count++] =
-		    (struct listener_file){ path, status.st_dev, status.st_ino };
+		    (struct listener_file){ path, fd, status.st_dev, status.st_ino };
 }
 
 static bool unix_open(struct listener_set *set, size_t column, const char *path,
@@ -207,7 +207,7 @@ static bool unix_open(struct listener_set *set, size_t column, const char *path,
 		unlink(beside);
 		return false;
 	}
-	remember_file(set, path);
+	remember_file(set, path, fd);
 	return true;
 }
 
@@ -310,6 +310,12 @@ bool listener_adopt(
 		fcntl(fds[i], F_SETFL, fcntl(fds[i], F_GETFL) | O_NONBLOCK);
 	}
 	return true;
+}
+
+void listener_retire(const struct listener_set *set)
+{
+	for (size_t i = 0; i < set->file_count; i++)
+		(void)shutdown(set->files[i].fd, SHUT_RD);
 }
 
 void listener_close(struct listener_set *set)

@@ -29,6 +29,7 @@ struct listener_set {
 	/* Socket files to remove when closing, if they are still ours. */
 	struct listener_file {
 		const char *path;
+		int fd;
 		dev_t device;
 		ino_t inode;
 	} files[LISTENER_MAX];
@@ -53,5 +54,12 @@ static inline const int *listener_row(const struct listener_set *set, unsigned t
 {
 	return set->fds + (size_t)thread * set->count;
 }
+
+/*
+ * From now on connecting to the socket files of this set is refused, so that a peer goes elsewhere
+ * at once; who had connected before can still be accepted (shutdown(2) of a listening unix socket).
+ * Other sockets stay as they are: what systemd holds belongs to the next agent as well.
+ */
+void listener_retire(const struct listener_set *set);
 
 void listener_close(struct listener_set *set);

@@ -85,23 +85,18 @@ static void unclaim(void *context)
 		ev_break(worker->loop, EVBREAK_ALL);
 }
 
-/* One per round: the other threads get their share of a burst. */
-static void on_accept(struct ev_loop *loop, struct ev_io *watcher, int events)
+/* False when there was nobody to accept. */
+static bool accept_one(struct worker *worker, int listener)
 {
-	struct worker *worker = (struct worker *)watcher->data;
-	int fd = accept4(watcher->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	int on = 1;
 
-	(void)loop;
-	(void)events;
-	if (fd < 0) {
-		accept_failed(worker, errno);
-		return;
-	}
+	if (fd < 0)
+		return false;
 	if (!claim(worker)) {
 		count(worker->options.counters, COUNT_refused);
 		close(fd);
-		return;
+		return true;
 	}
 	/* Answers are written whole, so nothing is gained by waiting; a unix socket has no such
 	 * thing. */
@@ -112,6 +107,18 @@ static void on_accept(struct ev_loop *loop, struct ev_io *watcher, int events)
 		count(worker->options.counters, COUNT_closed_resource);
 		atomic_fetch_sub(worker->options.connections, 1);
 	}
+	return true;
+}
+
+/* One per round: the other threads get their share of a burst. */
+static void on_accept(struct ev_loop *loop, struct ev_io *watcher, int events)
+{
+	struct worker *worker = (struct worker *)watcher->data;
+
+	(void)loop;
+	(void)events;
+	if (!accept_one(worker, watcher->fd))
+		accept_failed(worker, errno);
 }
 
 /* ---- the loop ---------------------------------------------------------------------------------
@@ -126,8 +133,11 @@ static void on_deadline(struct ev_loop *loop, struct ev_timer *timer, int events
 
 static void drain(struct worker *worker, double timeout_s)
 {
-	worker->draining = true;
 	accept_stop(worker);
+	for (size_t i = 0; worker->options.accept_rest && i < worker->options.listener_count; i++)
+		while (accept_one(worker, worker->options.listeners[i]))
+			;
+	worker->draining = true;
 	/* Half of the time for goodbyes, half for the peers to close. */
 	conn_pool_drain(&worker->pool, timeout_s / 2);
 	if (worker->pool.count == 0) {

@@ -15,6 +15,7 @@ struct worker_options {
 	const char *name;     /* of the thread, at most 15 characters; copied */
 	const int *listeners; /* non-blocking; shared or the worker's own, closed by the caller */
 	size_t listener_count;
+	bool accept_rest;               /* at the drain: nobody else accepts from these listeners */
 	struct session_handler handler; /* called on the worker's thread */
 	struct conn_limits limits;
 	/* Called on the worker's thread after worker_wake(); may change limits and handler. */
@@ -33,8 +34,9 @@ struct worker *worker_start(const struct worker_options *options, struct err *er
 void worker_wake(struct worker *worker);
 
 /*
- * From any thread: no more accepting; what has arrived is answered; each peer is told goodbye; the
- * thread ends when all connections are gone, or after `timeout_s`, closing those that are left.
+ * From any thread: no more accepting but, with accept_rest, of who waits; what has arrived is
+ * answered; each peer is told goodbye; the thread ends when all connections are gone, or after
+ * `timeout_s`, closing those that are left.
  */
 void worker_drain(struct worker *worker, double timeout_s);
 

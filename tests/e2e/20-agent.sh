@@ -130,13 +130,25 @@ frontend fe
     bind 127.0.0.1:$HTTP
     filter spoe engine gw config $DIR/spoe.conf
     # Asks once more. The connections of a killed agent end all at once, and a repetition on another one of them would
-    # fail as well; this engine keeps its own for two seconds only, so it opens a new one.
+    # fail as well. Up to HAProxy 3.1 this engine has connections of its own, for two seconds only, so it opens a new one;
+    # from 3.2 on, where engines share the connections, a pause lets HAProxy see which of them have ended.
     filter spoe engine again config $DIR/spoe.conf
     http-request wait-for-body time 5s if METH_POST
     http-request send-spoe-group gw g-access
     http-request set-var(txn.e1) var(txn.gw.err) if { var(txn.gw.err) -m found }
     http-request unset-var(txn.gw.err)            if { var(txn.e1) -m int ge 2 }
+.if version_atleast(3.2)
+    http-request pause 10                         if { var(txn.e1) -m int ge 2 }
+.endif
     http-request send-spoe-group again g-access   if { var(txn.e1) -m int ge 2 }
+    # And a third time: of a killed agent the kernel closes the connections first and the socket last, so the second one
+    # may have been made in between.
+    http-request set-var(txn.e2) var(txn.gw.err) if { var(txn.e1) -m int ge 2 } { var(txn.gw.err) -m found }
+    http-request unset-var(txn.gw.err)            if { var(txn.e2) -m int ge 2 }
+.if version_atleast(3.2)
+    http-request pause 100                        if { var(txn.e2) -m int ge 2 }
+.endif
+    http-request send-spoe-group again g-access   if { var(txn.e2) -m int ge 2 }
     http-request return status 503 content-type text/plain lf-string "err %[var(txn.gw.err)]" if { var(txn.gw.err) -m found } || !{ var(txn.gw.verdict) -m found }
     http-request return status 200 content-type text/plain lf-string "%[var(txn.gw.verdict)] %[req.body_len]"
 backend agents

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spoa/agent/listener.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -199,6 +200,65 @@ static void a_descriptor_that_does_not_listen_is_not_adopted(void **state)
 	assert_non_null(strstr(err.text, "is no listening socket"));
 }
 
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	strcpy(address.sun_path, path);
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void a_retired_socket_refuses_new_peers_and_still_gives_the_waiting_ones(void **state)
+{
+	(void)state;
+	struct folder f;
+	struct listener_set set;
+	struct err err = { 0 };
+	int peer, accepted;
+
+	folder_init(&f);
+	assert_true(open_one(f.address, &one_thread, &set, &err));
+	peer = connect_to(f.file);
+	assert_true(peer >= 0);
+	listener_retire(&set);
+	assert_int_equal(connect_to(f.file), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	accepted = accept(listener_row(&set, 0)[0], NULL, NULL);
+	assert_true(accepted >= 0);
+	assert_int_equal(write(peer, "x", 1), 1);
+	assert_true(accept(listener_row(&set, 0)[0], NULL, NULL) < 0);
+	close(accepted);
+	close(peer);
+	listener_close(&set);
+	rmdir(f.path);
+}
+
+static void an_adopted_socket_is_not_retired(void **state)
+{
+	(void)state;
+	struct folder f;
+	struct listener_set opened, adopted;
+	struct err err = { 0 };
+	int fd, peer;
+
+	folder_init(&f);
+	assert_true(open_one(f.address, &one_thread, &opened, &err));
+	fd = dup(listener_row(&opened, 0)[0]);
+	assert_true(listener_adopt(&fd, 1, 1, &adopted, &err));
+	listener_retire(&adopted);
+	peer = connect_to(f.file);
+	assert_true(peer >= 0);
+	close(peer);
+	listener_close(&adopted);
+	listener_close(&opened);
+	rmdir(f.path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +271,9 @@ int main(void)
 		cmocka_unit_test(threads_share_a_unix_socket_and_have_tcp_sockets_of_their_own),
 		cmocka_unit_test(sockets_for_another_process_are_not_taken),
 		cmocka_unit_test(a_descriptor_that_does_not_listen_is_not_adopted),
+		cmocka_unit_test(
+		    a_retired_socket_refuses_new_peers_and_still_gives_the_waiting_ones),
+		cmocka_unit_test(an_adopted_socket_is_not_retired),
 	};
 
 	return cmocka_run_group_tests_name("listener", tests, NULL, NULL);
