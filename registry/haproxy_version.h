@@ -11,6 +11,8 @@ enum haproxy_feature {
 	FEATURE_STICK_COUNTERS,   /* tune.stick-counters: more than three tracked tables */
 	FEATURE_EARLY_ERRORFILES, /* errorfile 400 and 408 are used for requests that cannot be
 	                             parsed */
+	FEATURE_PAUSE,            /* http-request pause; SPOE connections are shared like those of
+	                             other servers from 3.1 on, so that repetitions need it */
 	FEATURE_RELOAD_ANSWERS,   /* the master's `reload` waits and says whether it worked */
 	FEATURE_COUNT
 };
