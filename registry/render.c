@@ -194,6 +194,12 @@ static void add_services(
 
 /* --- the gateway ------------------------------------------------------------------------------ */
 
+/* Of a buffer: HAProxy keeps lengths and kinds beside the headers' bytes. */
+static uint64_t headers_room(const struct settings *s)
+{
+	return s->header_bytes * 5 / 4;
+}
+
 uint64_t render_bufsize(const struct model *model)
 {
 	uint64_t body = model->settings->body_limit;
@@ -201,7 +207,7 @@ uint64_t render_bufsize(const struct model *model)
 		if (!model->services[i].held_back && model->services[i].body_limit > body)
 			body = model->services[i].body_limit;
 	uint64_t needed =
-	    body + model->settings->header_bytes * 5 / 4 + MAXREWRITE_BYTES + BUFFER_SLACK_BYTES;
+	    body + headers_room(model->settings) + MAXREWRITE_BYTES + BUFFER_SLACK_BYTES;
 	return (needed + BUFFER_STEP_BYTES - 1) / BUFFER_STEP_BYTES * BUFFER_STEP_BYTES;
 }
 
@@ -358,6 +364,8 @@ static void add_process(
 	add_uint(scope, "hard_stop_s", s->hard_stop_s);
 	add_uint(scope, "bufsize", render_bufsize(model));
 	add_uint(scope, "maxrewrite", MAXREWRITE_BYTES);
+	add_uint(scope, "body_room",
+	    render_bufsize(model) - MAXREWRITE_BYTES - headers_room(model->settings));
 	add_uint(scope, "client_timeout_ms", s->client_timeout_ms);
 	add_uint(scope, "request_timeout_ms", s->request_timeout_ms);
 	add_uint(scope, "upstream_connect_timeout_ms", s->upstream_connect_timeout_ms);
