@@ -65,7 +65,6 @@ static const struct cli_option options[] = {
 // clang-format on
 
 static const struct cli_command command = {
-	.name = "sallyport-spoa",
 	.args = "",
 	.summary = "check requests for HAProxy",
 	.details =

@@ -6,6 +6,7 @@
 #include "common/json_read.h"
 #include "common/log.h"
 #include "spoa/agent/listener.h"
+#include "spoa/auth/alg.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -76,13 +77,10 @@ static struct key_source *source_of(
 	return key_source_new(wanted, err);
 }
 
-static bool build_authorizer(const struct build *b, size_t i)
+static struct authorizer_config authorizer_config_of(
+    const char *name, const struct config_authorizer *from)
 {
-	const struct config_authorizer *from = config_authorizer_at(&b->snapshot->config, i);
-	const char *name = b->snapshot->config.authorizers.names[i];
-	struct snapshot_authorizer *to = &b->snapshot->authorizers[i];
-	const struct key_source_config keys = source_config(name, from);
-	const struct authorizer_config config = {
+	return (struct authorizer_config){
 		.name = name,
 		.issuer = from->issuer,
 		.audiences = from->audiences.items,
@@ -96,6 +94,15 @@ static bool build_authorizer(const struct build *b, size_t i)
 		.kid_optional = !from->kid_required,
 		.single_decoder = !from->second_decoder,
 	};
+}
+
+static bool build_authorizer(const struct build *b, size_t i)
+{
+	const struct config_authorizer *from = config_authorizer_at(&b->snapshot->config, i);
+	const char *name = b->snapshot->config.authorizers.names[i];
+	struct snapshot_authorizer *to = &b->snapshot->authorizers[i];
+	const struct key_source_config keys = source_config(name, from);
+	const struct authorizer_config config = authorizer_config_of(name, from);
 	struct err err = { 0 };
 
 	to->keys = source_of(b, &keys, &err);
@@ -246,6 +253,9 @@ static bool build_policy(const struct build *b, struct snapshot_route *route)
 		return true;
 	i = config_map_find(&b->snapshot->config.authorizers, config->authorizer);
 	route->pool = slice_of_cstr(config->authorizer);
+	/* What is wrong with it has been said. */
+	if (!b->snapshot->authorizers[i].authorizer)
+		return true;
 	route->policy = policy_new(b->snapshot->authorizers[i].authorizer, config->scopes.items,
 	    config->scopes.count, config->scope_match == CONFIG_SCOPES_ALL,
 	    (enum mtls_mode)config->mtls, &err);
@@ -264,19 +274,82 @@ static bool build_route(const struct build *b, size_t i)
 	       no_memory(b);
 }
 
+/* ---- what can be said of the file without opening what it names
+ * ---------------------------------------------------- */
+
 static void check_listeners(const struct build *b)
 {
-	const struct config_list *listen = &b->snapshot->config.listen;
+	const struct config *config = &b->snapshot->config;
 
-	for (size_t i = 0; i < listen->count; i++) {
+	for (size_t i = 0; i < config->listen.count; i++) {
 		struct err err = { 0 };
 		char json_path[32];
 
 		snprintf(json_path, sizeof(json_path), "listen[%zu]", i);
-		if (!listener_check(listen->items[i], &err))
+		if (!listener_check(config->listen.items[i], &err))
 			complain_at(b, json_path, err.text);
 	}
+	if (config->metrics_listen && *config->metrics_listen) {
+		struct err err = { 0 };
+		char address[300];
+
+		snprintf(address, sizeof(address), "tcp:%s", config->metrics_listen);
+		if (!listener_check(address, &err))
+			complain_at(b, "metrics_listen", "must be ADDRESS:PORT in numbers");
+	}
 }
+
+static void check_authorizer(const struct build *b, size_t i)
+{
+	const struct config_authorizer *from = config_authorizer_at(&b->snapshot->config, i);
+	const char *name = b->snapshot->config.authorizers.names[i];
+	struct authorizer_config config = authorizer_config_of(name, from);
+	struct err err = { 0 };
+	char json_path[512];
+
+	/* That it is missing has been said. */
+	if (!config.issuer || !*config.issuer)
+		config.issuer = "-";
+	if (!authorizer_check(&config, &err))
+		complain(b, "authorizers", name, err.text);
+	for (size_t k = 0; k < from->algorithms.count; k++) {
+		if (alg_find(slice_of_cstr(from->algorithms.items[k])))
+			continue;
+		snprintf(
+		    json_path, sizeof(json_path), "authorizers[\"%s\"].algorithms[%zu]", name, k);
+		complain_at(b, json_path, "unknown algorithm");
+	}
+}
+
+static void check_route(const struct build *b, size_t i)
+{
+	const struct config_list *scopes = &config_route_at(&b->snapshot->config, i)->scopes;
+
+	for (size_t k = 0; k < scopes->count; k++) {
+		struct err err = { 0 };
+		char json_path[512];
+
+		if (policy_scope_check(scopes->items[k], &err))
+			continue;
+		snprintf(json_path, sizeof(json_path), "routes[\"%s\"].scopes[%zu]",
+		    b->snapshot->config.routes.names[i], k);
+		complain_at(b, json_path, err.text);
+	}
+}
+
+static void check_file(const struct build *b)
+{
+	const struct config *config = &b->snapshot->config;
+
+	check_listeners(b);
+	for (size_t i = 0; i < config->authorizers.count; i++)
+		check_authorizer(b, i);
+	for (size_t i = 0; i < config->routes.count; i++)
+		check_route(b, i);
+}
+
+/* ---- the whole
+ * ---------------------------------------------------------------------------------------- */
 
 static bool build_all(const struct build *b)
 {
@@ -288,19 +361,12 @@ static bool build_all(const struct build *b)
 	s->route_list = arena_array(&s->arena, struct snapshot_route, config->routes.count + 1);
 	if (!s->authorizers || !s->route_list)
 		return no_memory(b);
-	check_listeners(b);
 	for (; s->authorizer_count < config->authorizers.count; s->authorizer_count++)
 		build_authorizer(b, s->authorizer_count);
-	/* Policies refer to authorizers. */
-	if (!err_list_is_empty(b->errors))
-		return false;
 	for (; s->route_count < config->routes.count; s->route_count++)
 		build_route(b, s->route_count);
 	return err_list_is_empty(b->errors);
 }
-
-/* ---- the whole
- * ---------------------------------------------------------------------------------------- */
 
 static void snapshot_free(struct snapshot *snapshot)
 {
@@ -337,7 +403,10 @@ struct snapshot *snapshot_load(
 	strmap_init(&b.snapshot->routes);
 	strmap_init(&b.snapshot->rules);
 	strmap_init(&b.snapshot->overrides);
-	if (config_load(path, &b.snapshot->arena, &b.snapshot->config, errors) && build_all(&b))
+	bool is_read = config_load(path, &b.snapshot->arena, &b.snapshot->config, errors);
+	if (!arena_failed(&b.snapshot->arena))
+		check_file(&b);
+	if (is_read && err_list_is_empty(errors) && build_all(&b))
 		return b.snapshot;
 	snapshot_free(b.snapshot);
 	return NULL;

@@ -50,7 +50,7 @@ static bool read_algorithms(const struct authorizer_config *config, alg_set *out
 	return true;
 }
 
-static bool check_config(const struct authorizer_config *config, struct err *err)
+bool authorizer_check(const struct authorizer_config *config, struct err *err)
 {
 	if (!config->issuer || !config->issuer[0])
 		return err_set(err, "authorizer '%s': no issuer", config->name);
@@ -68,7 +68,7 @@ struct authorizer *authorizer_new(const struct authorizer_config *config, struct
 {
 	alg_set algorithms;
 	assert(!keys != !fixed);
-	if (!check_config(config, err) || !read_algorithms(config, &algorithms, err))
+	if (!authorizer_check(config, err) || !read_algorithms(config, &algorithms, err))
 		return NULL;
 	struct authorizer *a = calloc(1, sizeof(*a));
 	struct arena *memory = memory_new();
@@ -120,13 +120,19 @@ void authorizer_unref(struct authorizer *authorizer)
 	free(authorizer);
 }
 
+bool policy_scope_check(const char *scope, struct err *err)
+{
+	return (scope[0] && chars_are_scope(slice_of_cstr(scope))) ||
+	       err_set(err, "'%s' is not a scope", scope);
+}
+
 static bool check_scopes(const char *const *scopes, size_t count, struct err *err)
 {
 	if (count > POLICY_SCOPES_MAX)
 		return err_set(err, "more than %d scopes", POLICY_SCOPES_MAX);
 	for (size_t i = 0; i < count; i++)
-		if (!scopes[i][0] || !chars_are_scope(slice_of_cstr(scopes[i])))
-			return err_set(err, "'%s' is not a scope", scopes[i]);
+		if (!policy_scope_check(scopes[i], err))
+			return false;
 	return true;
 }
 

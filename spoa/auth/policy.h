@@ -60,6 +60,8 @@ struct authorizer {
  * no memory. */
 struct authorizer *authorizer_new(const struct authorizer_config *config, struct key_source *keys,
     struct keyset *fixed, struct err *err);
+/* What authorizer_new() would say of the rules, but for the algorithms. */
+bool authorizer_check(const struct authorizer_config *config, struct err *err);
 struct authorizer *authorizer_ref(struct authorizer *authorizer);
 void authorizer_unref(struct authorizer *authorizer);
 
@@ -78,3 +80,6 @@ struct policy {
 struct policy *policy_new(struct authorizer *authorizer, const char *const *scopes,
     size_t scope_count, bool all_scopes, enum mtls_mode mtls, struct err *err);
 void policy_free(struct policy *policy);
+
+/* Whether it is a scope-token of RFC 6749 section 3.3. */
+bool policy_scope_check(const char *scope, struct err *err);
