@@ -59,16 +59,34 @@ connected() { # NODE COUNT: so many peers are connected
 flood() { # NODE RATE SECONDS
 	ns "$1" "$LOAD" --url "https://localhost:$GATEWAY_PORT/v1/payments" --ca "$E2E_DIR/tls/ca.pem" -H "$customers" --connections 8 --rate "$2" --seconds "$3" >"$E2E_DIR/flood-$1.json" &
 	FLOODS+=("$!")
+	[ -n "$BEGAN" ] || BEGAN=$(now_us)
+	OFFERING+=("$E2E_DIR/flood-$1.json")
 }
-uneven() { FLOODS=(); flood n1 500 "$1"; flood n2 60 "$1"; flood n3 10 "$1"; }
+uneven() { flood n1 500 "$1"; flood n2 60 "$1"; flood n3 10 "$1"; }
 logs=("$E2E_DIR/logs/requests-n1.log" "$E2E_DIR/logs/requests-n2.log" "$E2E_DIR/logs/requests-n3.log")
 all() { cat "${logs[@]}" | wc -l; }
-forget() { local l; sleep 2.5; for l in "${logs[@]}"; do : >"$l"; done; }
+clear() { local l; for l in "${logs[@]}"; do : >"$l"; done; FLOODS=() OFFERING=() BEGAN=; }
+forget() { sleep 2.5; clear; }
+# What was let through beyond the limit is missing afterwards, for (2 · burst + rate) / rate seconds at most (docs/throttles.md).
+settle() { sleep 5; }
+# floods_end: sets TOOK_MS, in which all was let through, and LATENCY_MS, the longest the load paused or waited
+floods_end() {
+	wait "${FLOODS[@]}"
+	TOOK_MS=$((($(now_us) - BEGAN) / 1000))
+	note_latency "$(cat "${OFFERING[@]}")"
+}
+# common_limit NAME BEYOND [BURSTS]: what all nodes let through was burst + rate·t (BURSTS times each) within 5 %, and BEYOND more at most
+common_limit() {
+	local times=${3:-1} span
+	span=$(span_ms payments-v1 "${logs[@]}")
+	within "$1" "$(all)" $((times * (200 * 1000 + 100 * span) * 95 / 100000 - times * $(slack 100))) $((times * (200 * 1000 + 100 * TOOK_MS) * 105 / 100000 + $2))
+}
 statuses() { jq -sc '[.[].status | keys] | add | unique' "$E2E_DIR"/flood-n*.json; }
 
 more_parameters() { parameter "$p/api-services/payments-v1/client-rate" 5000; }
 PAYMENTS_RATE=100 PAYMENTS_BURST=200
-STACK_SETTINGS="$THROTTLE_SETTINGS"
+# A bucket for the whole gateway as well, too large to matter: on HAProxy 2.6 it changes how addresses are counted.
+STACK_SETTINGS="$THROTTLE_SETTINGS | .throttle = {global_rate: 100000, global_burst: 200000}"
 stack_free_ports
 mkdir -p "$E2E_DIR/logs" "$E2E_DIR/run" "$E2E_DIR/issuer"
 make_namespaces && stack_certs && node_certificates && stack_parameters && stack_settings && stack_issuer || { tap_fail "the nodes' surroundings start"; exit 1; }
@@ -82,17 +100,17 @@ done
 ln -s n1 "$E2E_DIR/gateway"
 stack_agent || { tap_fail "the agent starts"; exit 1; }
 for n in "${NODES[@]}"; do start_node "$n"; done
-for n in "${NODES[@]}"; do eventually 15 answers "$n" || { tap_fail "$n answers"; exit 1; }; done
-for n in "${NODES[@]}"; do ok "$n is connected to both others by TLS" eventually 20 connected "$n" 2; done
+for n in "${NODES[@]}"; do eventually 40 answers "$n" || { tap_fail "$n answers"; exit 1; }; done
+for n in "${NODES[@]}"; do ok "$n is connected to both others by TLS" eventually 40 connected "$n" 2; done
 customers=$(bearer customers --lifetime 3600)
 sleep 1
 
 forget
 uneven 6
-wait "${FLOODS[@]}"
+floods_end
 is "uneven load: nothing but 200 and 429" "$(statuses)" '["200","429"]'
-within "uneven load: the limit is that of all nodes together" "$(all)" $((800 * 95 / 100)) $((800 * 105 / 100))
-at_most "in any second too" "$(most_in 1 payments-v1 "${logs[@]}")" $((300 * 105 / 100))
+common_limit "uneven load: the limit is that of all nodes together" 0
+at_most "in any second too" "$(most_in 1 payments-v1 "${logs[@]}")" $((300 * 105 / 100 + $(slack 100)))
 
 forget
 uneven 8
@@ -100,68 +118,71 @@ sleep 4
 kill -USR2 "$PID_n1"
 sleep 1
 kill -USR2 "$PID_n2"
-wait "${FLOODS[@]}"
+floods_end
 is "two nodes reload: no request is lost" "$(jq -sc '[.[].failed] | unique' "$E2E_DIR"/flood-n*.json)" '[{}]'
-within "two nodes reload: the limit holds, but for a quarter of a bucket each" "$(all)" $((1000 * 95 / 100)) $((1000 * 105 / 100 + 100))
-sleep 5
+common_limit "two nodes reload: the limit holds, but for a quarter of a bucket each" 100
+for n in n1 n2; do eventually 30 connected $n 2; done
+sleep 2
 
 forget
-FLOODS=()
 flood n1 400 9
 flood n2 60 9
 sleep 3
 lose_node n3
-wait "${FLOODS[@]}"
+floods_end
 is "a node is lost: nobody notices" "$(jq -sc '[.[].failed] | unique' "$E2E_DIR"/flood-n[12].json)" '[{}]'
-within "a node is lost: the limit holds" "$(all)" $((1100 * 95 / 100)) $((1100 * 105 / 100))
+common_limit "a node is lost: the limit holds" 0
 
 forget
-FLOODS=()
 flood n1 400 12
 sleep 2
 start_node n3
-eventually 15 answers n3
+eventually 40 answers n3
 flood n3 300 6
-wait "${FLOODS[@]}"
-within "it comes back: at most one more bucket per node" "$(all)" $((1400 * 95 / 100)) $((1400 * 105 / 100 + 600))
-echo "# $(all) of 1400 let through while a node came back"
-eventually 10 connected n1 2
+floods_end
+common_limit "it comes back: at most one more bucket per node" 600
+echo "# $(all) of $((200 + TOOK_MS / 10)) let through while a node came back"
+ok "it is connected again" eventually 30 connected n1 2
+settle
 forget
 uneven 5
-wait "${FLOODS[@]}"
-within "and then the limit holds again" "$(all)" $((700 * 95 / 100)) $((700 * 105 / 100))
+floods_end
+common_limit "and then the limit holds again" 0
 
 # A partition: each side enforces the limit by itself; when it ends, no bucket is given twice.
 ip -n "$hub" link set p3 down
-sleep 12
+ok "a partition is noticed" eventually 60 connected n3 0
+ok "on both sides" eventually 60 connected n1 1
 forget
-FLOODS=()
 flood n1 400 5
 flood n3 400 5
-wait "${FLOODS[@]}"
-within "a partition: each side holds the limit" "$(all)" $((1400 * 95 / 100)) $((1400 * 105 / 100))
-for l in "${logs[@]}"; do : >"$l"; done
-FLOODS=()
+floods_end
+common_limit "a partition: each side holds the limit" 0 2
+clear
 flood n1 400 10
 flood n3 400 10
 sleep 2
 ip -n "$hub" link set p3 up
-wait "${FLOODS[@]}"
-at_most "the end of a partition gives no fresh bucket" "$(all)" $((100 * 10 * 105 / 100 + 100 * 8))
-echo "# $(all) let through in 10 s around the end of the partition"
-ok "the nodes find each other again" eventually 20 connected n1 2
+floods_end
+# Both sides begin with empty buckets; until they have found each other again each gives its rate.
+at_most "the end of a partition gives no fresh bucket" "$(all)" $((100 * TOOK_MS * 105 / 100000 + 100 * TOOK_MS * 8 / 10000 + $(slack 100)))
+echo "# $(all) let through in $TOOK_MS ms around the end of the partition"
+ok "the nodes find each other again" eventually 30 connected n1 2
+settle
 forget
 uneven 5
-wait "${FLOODS[@]}"
-within "and hold the limit together" "$(all)" $((700 * 95 / 100)) $((700 * 105 / 100))
+floods_end
+common_limit "and hold the limit together" 0
 
 shown=$("$STACK_BIN/sallyport-registry" --config "$E2E_DIR/n2.json" throttles --json)
 within "throttles on any node shows the common level" "$(jq '.routes[] | select(.key == "payments-v1").left' <<<"$shown")" 0 200
+is "and what all nodes let through, of the gateway as of its only busy route" "$(jq '.gateway[0].admitted == (.routes[] | select(.key == "payments-v1").admitted)' <<<"$shown")" true
 
 # A stranger cannot take a node's place.
 lose_node n3
 cp "$E2E_DIR/tls/alien.pem" "$E2E_DIR/tls/n3.pem"
 start_node n3
-eventually 15 answers n3
-sleep 6
+eventually 40 answers n3
+# By then the others would have connected: they try again every few seconds.
+sleep 8
 ok "a certificate of another CA is not let in" connected n3 0
