@@ -30,7 +30,12 @@ refused_by_waf() {
 	is "$2: the client is not told why" "$(header www-authenticate)" ""
 	like "$2: the record is" "$(record | jq -r '.waf + " " + .rules')" '^block [0-9]'
 }
+spent() { stack_registry throttles --json | jq -c '[.routes[] | select(.key == "accounts-v1") | .admitted + .refused] | add'; }
+get /v1/accounts -H "$staff" -H "x-forwarded-for: 198.51.100.9"
+before=$(spent)
 both refused_by_waf
+for _ in 1 2 3; do get /v1/accounts -H "$(bearer staff --lifetime -60)" -H "x-forwarded-for: 198.51.100.9"; done
+is "what the WAF blocks and what has no good token spends none of the route's budget" "$(spent)" "$before"
 
 throttled() {
 	for _ in $(seq 20); do get /v2/accounts "$1" -H "$staff" -H "x-forwarded-for: 198.51.100.$((RANDOM % 250))"; [ "$STATUS" != 429 ] || break; done

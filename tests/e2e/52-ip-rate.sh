@@ -82,7 +82,7 @@ after=$(verdicts)
 is "a flood of forged tokens gets 401, 429 or 403" "$(jq -c '.status | keys' <<<"$out")" '["401","403","429"]'
 # Those on their way on the other connections when the tenth was refused come on top.
 at_most "of which the agent saw no more than the limit" $((after - before)) $((10 + 7))
-is "the rest was not even asked for" "$(jq --argjson seen $((after - before)) '.issued > 50 * $seen and .status["401"] == $seen' <<<"$out")" true
+is "the rest was not even asked for" "$(jq --argjson seen $((after - before)) '.issued > 10 * $seen and .status["401"] == $seen' <<<"$out")" true
 heard_again() { as 192.0.2.50 -H "$staff"; [ "$STATUS" = 200 ]; }
 for _ in $(seq 8); do sleep 3; ! heard_again || break; done # not so often that the other rule counts them
 expect "after the window the address is heard again" 200
