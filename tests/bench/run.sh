@@ -150,13 +150,13 @@ fi
 
 # How long a start takes that finds its rules in the cache: from the fork to the first answer that says ready.
 start_ms() { # CONFIG
-	local port began pid i
-	free_port port
-	jq --arg m "127.0.0.1:$port" --arg s "unix:$STACK_DIR/start.sock" '.metrics_listen = $m | .listen = [$s]' "$1" >"$STACK_DIR/start.json"
+	local began pid _
+	free_port START_PORT
+	jq --arg m "127.0.0.1:$START_PORT" --arg s "unix:$STACK_DIR/start.sock" '.metrics_listen = $m | .listen = [$s]' "$1" >"$STACK_DIR/start.json"
 	began=$(date +%s%N)
 	"$STACK_BIN/sallyport-spoa" --config "$STACK_DIR/start.json" >"$STACK_DIR/logs/start.log" 2>&1 &
 	pid=$!
-	for i in $(seq 2000); do curl -sf -o /dev/null "http://127.0.0.1:$port/ready" && break; sleep 0.005; done
+	for _ in $(seq 2000); do curl -sf -o /dev/null "http://127.0.0.1:$START_PORT/ready" && break; sleep 0.005; done
 	echo "$((($(date +%s%N) - began) / 1000000))"
 	kill "$pid"
 	wait "$pid" 2>/dev/null
