@@ -10,6 +10,7 @@ def cpu: if . == null then "–" else .cpu_us | map(tostring) | join(" + ") end;
 def cpu_sum($l; $k; $c): row($l; $k; $c) | if . then .cpu_us | add else null end;
 def ratio($a; $b): if $a == null or $b == null or $b == 0 then null else $a / $b end;
 def rps($k; $c): row("c32"; $k; $c) | if . then .rps else null end;
+def over($c): row("half"; "get"; "plain") as $p | row("half"; "get"; $c) | if . and $p then (.p99_us - $p.p99_us) / 1000 else null end;
 # What was promised, as numbers of one run. `better` is the side of the target on which a number has to be.
 def promises:
 	[{what: "token check: GET/s of HAProxy alone", value: ratio(rps("get"; "token"); rps("get"; "plain")), target: 0.6, better: "more"},
@@ -22,7 +23,11 @@ def promises:
 	 {what: "token + CRS 3.3: ordinary traffic/s of nginx with libmodsecurity", value: ratio(rps("ordinary"; "crs"); rps("ordinary"; "nginx")), better: "more"},
 	 {what: "CPU time of one GET: HAProxy alone of the gateway with token check", value: ratio(cpu_sum("c32"; "get"; "plain"); cpu_sum("c32"; "get"; "token")), better: "more"},
 	 {what: "CPU time of one GET: Coraza\u0027s of the gateway with token + CRS 4", value: ratio(cpu_sum("c32"; "get"; "coraza"); cpu_sum("c32"; "get"; "crs4")), better: "more"},
-	 {what: "CPU time of one ordinary request: Coraza\u0027s of the gateway with token + CRS 4", value: ratio(cpu_sum("c32"; "ordinary"; "coraza"); cpu_sum("c32"; "ordinary"; "crs4")), better: "more"}];
+	 {what: "CPU time of one ordinary request: Coraza\u0027s of the gateway with token + CRS 4", value: ratio(cpu_sum("c32"; "ordinary"; "coraza"); cpu_sum("c32"; "ordinary"; "crs4")), better: "more"},
+	 {what: "p99 at half load, token check: ms over HAProxy alone", value: over("token"), target: 1, better: "less"},
+	 {what: "p99 at half load, token + CRS 4: ms over HAProxy alone", value: over("crs4"), target: 1, better: "less"},
+	 {what: "agent with CRS 4: MiB resident after the run", value: (.agent_rss_kib / 1024), target: 64, better: "less"},
+	 {what: "agent with CRS 4: ms from its start until it is ready", value: .agent_start_ms, target: 500, better: "less"}];
 def short: if . == null then "–" elif . >= 10 then (. * 10 | round / 10 | tostring) else (. * 100 | round / 100 | tostring) end;
 . as $r
 | ($previous | if length > 0 then .[0] | promises else [] end) as $before
@@ -43,7 +48,7 @@ def short: if . == null then "–" elif . >= 10 then (. * 10 | round / 10 | tost
   (.contenders[] | . as $n | $r | row("half"; "get"; "plain") as $p | row("half"; "get"; $n.id) | select(.)
 	| [$n.name, (.p50_us | tostring), (.p99_us | tostring), (if $p then "\((.p99_us - $p.p99_us) / 1000 * 100 | round / 100) ms" else "–" end)] | cells),
   "", "Agent with the largest rule set: \(.agent_rss_kib) KiB resident after the run, ready \(.agent_start_ms) ms after its start (rules in the cache, median of three).",
-  "", "Ratios of this run\(if ($before | length) > 0 then ", and of the run before it on the same machine" else "" end):", "",
+  "", "Promises and ratios, this run\(if ($before | length) > 0 then ", and of the run before it on the same machine" else "" end):", "",
   (["what", "target", "this run", "the run before", "difference"] | cells), (5 | rule),
   (promises[] | . as $p | select(.value != null) | (first($before[] | select(.what == $p.what)).value // null) as $old
-	| [.what, (if .target then "≥ \(.target)" else "–" end), (.value | short), ($old | short), (if $old then "\(((.value / $old - 1) * 100) | round) %" else "–" end)] | cells)
+	| [.what, (if .target then "\(if .better == "more" then "≥" else "≤" end) \(.target)" else "–" end), (.value | short), ($old | short), (if $old and $old != 0 then "\(((.value / $old - 1) * 100) | round) %" else "–" end)] | cells)
