@@ -84,6 +84,33 @@ char *err_format(const struct err *err, char *dst, size_t size)
 	return dst;
 }
 
+bool err_line(const struct err *err, size_t n, struct err *out)
+{
+	struct slice rest = slice_of_cstr(err->text), line = SLICE("");
+	for (size_t i = 0; i <= n; i++) {
+		if (i > 0 && rest.len == 0)
+			return false;
+		slice_cut(rest, '\n', &line, &rest);
+	}
+	*out = (struct err){ .set = true };
+	if (n == 0) {
+		out->line = err->line;
+		out->column = err->column;
+		memcpy(out->file, err->file, sizeof(out->file));
+	}
+	snprintf(out->text, sizeof(out->text), "%.*s", SLICE_ARG(line));
+	return true;
+}
+
+void err_print(const struct err *err, FILE *out)
+{
+	char shown[LINE_MAX_BYTES];
+	struct err line;
+	for (size_t n = 0; err_line(err, n, &line); n++)
+		fprintf(
+		    out, "%s%s\n", n ? "  " : "error: ", err_format(&line, shown, sizeof(shown)));
+}
+
 void err_list_init(struct err_list *list, size_t max)
 {
 	*list = (struct err_list){ .max = max ? max : LIST_MAX_DEFAULT };

@@ -45,6 +45,14 @@ bool err_set_at(struct err *err, struct err_pos pos, const char *fmt, ...)
 /* "file:line:column: text" into dst; returns dst. Control bytes are shown as \xNN. */
 char *err_format(const struct err *err, char *dst, size_t size);
 
+/*
+ * Line `n` (from 0) of an error whose text has several, as another program's may have: the first
+ * with the place, the others without. False when there is no such line. `out` may not be `err`.
+ */
+bool err_line(const struct err *err, size_t n, struct err *out);
+/* "error: …", its further lines indented below. */
+void err_print(const struct err *err, FILE *out);
+
 /* Several errors of one compilation or validation, in the order in which they were found. */
 struct err_list {
 	struct err *items;

@@ -64,29 +64,45 @@ bool agent_control_merge(struct slice next, struct slice previous, struct buf *o
 	return (text && !buf_failed(out)) || err_set(err, "no memory for agent.json");
 }
 
-/* The first line that says error, without its log lines before; else all of it. */
-static struct slice first_error(struct slice output)
+enum { SHOWN_BYTES_MAX = 600 };
+
+/* What a program says is wrong, a line each, without its log lines; all it says when it names no
+ * error. Whole lines only, as many as fit an err. */
+static void collect_errors(struct slice output, struct buf *out)
 {
 	struct slice rest = output, line, mark = SLICE("error: ");
+	size_t dropped = 0;
+	bool names_errors =
+	    slice_starts_with(output, mark) || slice_find(output, SLICE("\nerror: ")) != SIZE_MAX;
 	while (rest.len > 0) {
 		slice_cut(rest, '\n', &line, &rest);
-		if (slice_starts_with(line, mark))
-			return slice_from(line, mark.len);
+		if (names_errors && !slice_starts_with(line, mark))
+			continue;
+		line = slice_sub(slice_from(line, names_errors ? mark.len : 0), 0, SHOWN_BYTES_MAX);
+		if (dropped > 0 || (out->len > 0 && out->len + line.len >= SHOWN_BYTES_MAX))
+			dropped++;
+		else
+			buf_printf(out, "\n%.*s", SLICE_ARG(line));
 	}
-	return slice_trim(output);
+	if (dropped > 0)
+		buf_printf(out, "\nand %zu more", dropped);
 }
 
 bool agent_control_check(const struct settings *settings, const char *file, struct err *err)
 {
 	const char *argv[] = { settings->agent_binary, "--check", file, NULL };
-	struct buf output;
+	struct buf output, errors;
 	int code = 0;
 	buf_init(&output, PROCESS_OUTPUT_MAX_BYTES);
+	buf_init(&errors, 0);
 	bool ok = process_run(argv, CHECK_TIMEOUT_MS, &output, &code, err);
-	if (ok && code != 0)
-		ok = err_set(err, "the agent refuses its configuration: %.*s",
-		    SLICE_ARG(slice_sub(first_error(buf_slice(&output)), 0, 600)));
+	if (ok && code != 0) {
+		collect_errors(slice_trim(buf_slice(&output)), &errors);
+		ok = err_set(err, "the agent refuses its configuration, exit code %d:%s", code,
+		    buf_cstr(&errors));
+	}
 	buf_release(&output);
+	buf_release(&errors);
 	return ok;
 }
 

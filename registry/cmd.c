@@ -14,8 +14,7 @@ struct cmd_options cmd_options = {
 
 int cmd_fail(const struct err *err)
 {
-	char text[ERR_TEXT_MAX + ERR_FILE_MAX + 32];
-	fprintf(stderr, "error: %s\n", err_format(err, text, sizeof(text)));
+	err_print(err, stderr);
 	return EXIT_FAILED;
 }
 

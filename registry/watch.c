@@ -146,7 +146,9 @@ static void tell_findings(struct watch *watch, const struct findings *findings)
 static enum watch_result fail(enum watch_result result, const char *what, const struct err *err)
 {
 	char text[ERR_TEXT_MAX + ERR_FILE_MAX + 32];
-	log_error("%s: %s", what, err_format(err, text, sizeof(text)));
+	struct err line;
+	for (size_t n = 0; err_line(err, n, &line); n++)
+		log_error("%s: %s", what, err_format(&line, text, sizeof(text)));
 	return result;
 }
 

@@ -83,6 +83,28 @@ static void too_long_is_cut_and_never_overruns(void **state)
 	assert_int_equal(shown[0], '#');
 }
 
+static void lines_are_printed_below_each_other(void **state)
+{
+	(void)state;
+	struct err err = { 0 }, line;
+	char *shown = NULL;
+	size_t len = 0;
+	err_set_at(&err, (struct err_pos){ "f", 3, 0 }, "refused:\nfirst\x1b[1m\n\nlast");
+	assert_true(err_line(&err, 1, &line));
+	assert_string_equal(line.text, "first\x1b[1m");
+	assert_string_equal(line.file, "");
+	assert_false(err_line(&err, 4, &line));
+	FILE *out = open_memstream(&shown, &len);
+	err_print(&err, out);
+	fclose(out);
+	assert_string_equal(shown, "error: f:3: refused:\n  first\\x1b[1m\n  \n  last\n");
+	free(shown);
+	err_clear(&err);
+	assert_true(err_line(&err, 0, &line));
+	assert_string_equal(line.text, "");
+	assert_false(err_line(&err, 1, &line));
+}
+
 static void a_list_keeps_up_to_its_maximum_and_counts_the_rest(void **state)
 {
 	(void)state;
@@ -144,6 +166,7 @@ int main(void)
 		cmocka_unit_test(no_error_wanted_is_no_crash),
 		cmocka_unit_test(shown_with_the_parts_that_are_known),
 		cmocka_unit_test(too_long_is_cut_and_never_overruns),
+		cmocka_unit_test(lines_are_printed_below_each_other),
 		cmocka_unit_test(a_list_keeps_up_to_its_maximum_and_counts_the_rest),
 		cmocka_unit_test(a_list_holds_a_hundred_unless_told),
 		cmocka_unit_test(an_error_without_memory_is_still_counted),
