@@ -146,6 +146,30 @@ static bool is_word(struct slice text)
 	return text.len <= 512 && all_of(text, "._:/+=@-");
 }
 
+/* arn:PARTITION:logs:REGION:ACCOUNT:log-group:NAME, behind which CloudWatch often writes :* */
+struct slice log_group_name(struct slice arn)
+{
+	struct slice part[6], rest = arn;
+	uint64_t account;
+	for (size_t i = 0; i < 6; i++)
+		if (!slice_cut(rest, ':', &part[i], &rest))
+			return SLICE("");
+	if (slice_ends_with(rest, SLICE(":*")))
+		rest = slice_sub(rest, 0, rest.len - 2);
+	bool ok = slice_eq(part[0], SLICE("arn")) && all_of(part[1], "-") &&
+	          slice_eq(part[2], SLICE("logs")) && all_of(part[3], "-") && part[1].len > 0 &&
+	          part[3].len > 0 && part[4].len == 12 &&
+	          slice_to_u64(part[4], UINT64_MAX, &account) &&
+	          slice_eq(part[5], SLICE("log-group")) && rest.len > 0 && rest.len <= 512 &&
+	          all_of(rest, "._/#-");
+	return ok ? rest : SLICE("");
+}
+
+static bool is_log_group(struct slice text)
+{
+	return log_group_name(text).len > 0;
+}
+
 static bool is_url_text(struct slice text)
 {
 	return text.len <= 512 &&
@@ -166,6 +190,7 @@ const struct text_check CHECK_FILE     = { is_file, "a path of letters, digits a
 const struct text_check CHECK_LISTEN   = { is_listen, "address:port, *:port or [address]:port" };
 const struct text_check CHECK_NETWORK  = { is_network, "an address or a block such as 10.0.0.0/8" };
 const struct text_check CHECK_WORD     = { is_word, "letters, digits and . _ : / + = @ -" };
+const struct text_check CHECK_LOG_GROUP = { is_log_group, "arn:aws:logs:REGION:ACCOUNT:log-group:NAME" };
 const struct text_check CHECK_URL_TEXT = { is_url_text, "an https URL" };
 // clang-format on
 

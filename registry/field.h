@@ -88,6 +88,9 @@ const char *field_enum_text(const struct field *field, unsigned index, struct ar
 enum { FIELD_SHOWN_MAX = 256 };
 char *field_show(struct slice value, char dst[FIELD_SHOWN_MAX]);
 
+/* The name in the ARN of a CloudWatch log group; empty when it is none. */
+struct slice log_group_name(struct slice arn);
+
 bool url_parse(struct slice text, struct url *out, struct arena *arena);
 
 extern const struct text_check CHECK_VERSION;  /* v1 … v9999 */
@@ -99,6 +102,7 @@ extern const struct text_check CHECK_WAF_ID;   /* 942100, tag:…, label:… */
 extern const struct text_check CHECK_HOST;     /* host name or address */
 extern const struct text_check CHECK_FILE;   /* path of visible ASCII without quote and backslash */
 extern const struct text_check CHECK_LISTEN; /* address:port, *:port, [v6]:port, unix path */
-extern const struct text_check CHECK_NETWORK;  /* address or CIDR block */
-extern const struct text_check CHECK_WORD;     /* [A-Za-z0-9._:/+=@-]+ */
-extern const struct text_check CHECK_URL_TEXT; /* http or https URL */
+extern const struct text_check CHECK_NETWORK;   /* address or CIDR block */
+extern const struct text_check CHECK_WORD;      /* [A-Za-z0-9._:/+=@-]+ */
+extern const struct text_check CHECK_LOG_GROUP; /* ARN of a CloudWatch log group */
+extern const struct text_check CHECK_URL_TEXT;  /* http or https URL */

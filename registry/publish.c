@@ -38,20 +38,38 @@ static const char *held_back(struct gateway *gateway)
 	return out;
 }
 
+/* Name and ARN come from one setting, so that they cannot be of two groups. */
+static size_t add_log_group(struct gateway *gateway, const char *own_arn, struct output out[2])
+{
+	struct arena *arena = &gateway->model.arena;
+	const char *arn = gateway->settings.log_group_arn;
+	struct slice name = log_group_name(slice_of_cstr(arn));
+	const char *group =
+	    arena_printf(arena, "/sallyport/%s/access-log", gateway->settings.environment);
+	if (name.len > 0) {
+		group = arena_dup(arena, name).ptr;
+		arn = arena_dup(
+		    arena, slice_sub(slice_of_cstr(arn), 0, (size_t)(name.ptr - arn) + name.len))
+		          .ptr;
+	} else {
+		arn = arena_printf(arena, "%s/log-group:%s", own_arn, group ? group : "");
+	}
+	out[0] = (struct output){ "log-group-name", group };
+	out[1] = (struct output){ "log-group-arn", arn };
+	return 2;
+}
+
 size_t publish_outputs(struct gateway *gateway, struct output out[OUTPUTS_MAX])
 {
 	const struct settings *s = &gateway->settings;
 	struct arena *arena = &gateway->model.arena;
 	const char *id = arena_printf(arena, "sallyport-%s", s->environment);
-	const char *group = arena_printf(arena, "/sallyport/%s/access-log", s->environment);
 	const char *arn = arena_printf(arena, "arn:sallyport:gateway:%s:%s", region(gateway), id);
 	size_t n = 0;
 	out[n++] = (struct output){ "url", s->public_url };
 	out[n++] = (struct output){ "api-id", id };
 	out[n++] = (struct output){ "stage-arn", arena_printf(arena, "%s/stages/$default", arn) };
-	out[n++] = (struct output){ "log-group-name", group };
-	out[n++] =
-	    (struct output){ "log-group-arn", arena_printf(arena, "%s/log-group:%s", arn, group) };
+	n += add_log_group(gateway, arn, out + n);
 	out[n++] = (struct output){ "default-throttle-rate",
 		arena_printf(arena, "%llu", (unsigned long long)s->throttle_rate) };
 	out[n++] = (struct output){ "default-throttle-burst",

@@ -258,6 +258,44 @@ static void outputs_are_written_once_and_the_list_last(void **state)
 	gateway_release(&gateway);
 }
 
+/* Name and ARN are of one group, whichever it is. */
+static void the_log_group_is_the_shipped_one_when_there_is_one(void **state)
+{
+	(void)state;
+	static const char *const CASES[][3] = {
+		{ "", "/sallyport/dev/access-log",
+		    "arn:sallyport:gateway:local:sallyport-dev/log-group:/sallyport/dev/access-log" },
+		{ ",\"log\":{\"group_arn\":\"arn:aws:logs:eu-west-1:123456789012:log-group:/bank/access:*\"}",
+		    "/bank/access", "arn:aws:logs:eu-west-1:123456789012:log-group:/bank/access" },
+		{ ",\"log\":{\"group_arn\":\"arn:aws-cn:logs:cn-north-1:123456789012:log-group:a#b\"}",
+		    "a#b", "arn:aws-cn:logs:cn-north-1:123456789012:log-group:a#b" },
+	};
+	for (size_t i = 0; i < 3; i++) {
+		struct gateway gateway;
+		write_settings("\"a\",\"b\"", CASES[i][0]);
+		load(&gateway);
+		assert_true(publish(&gateway, &err));
+		assert_string_equal(memory_store_get(&store, O "log-group-name"), CASES[i][1]);
+		assert_string_equal(memory_store_get(&store, O "log-group-arn"), CASES[i][2]);
+		gateway_release(&gateway);
+	}
+}
+
+static void what_is_no_log_group_is_refused(void **state)
+{
+	(void)state;
+	static const char *const WRONG[] = { "", "/bank/access",
+		"arn:aws:logs:eu-west-1:123456789012:log-group:",
+		"arn:aws:logs:eu-west-1:123456789012:log-group::*",
+		"arn:aws:logs:eu-west-1:1234:log-group:/bank/access",
+		"arn:aws:s3:eu-west-1:123456789012:log-group:/bank/access",
+		"arn:aws:logs:eu-west-1:123456789012:log-group:/a:log-stream:b",
+		"arn:aws:logs::123456789012:log-group:/a",
+		"arn:aws:logs:eu-west-1:123456789012:log-group:/a b" };
+	for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++)
+		assert_int_equal(log_group_name(slice_of_cstr(WRONG[i])).len, 0);
+}
+
 static void outputs_are_all_written_or_none(void **state)
 {
 	(void)state;
@@ -377,6 +415,8 @@ int main(void)
 		TEST(a_state_that_cannot_be_read_is_an_error),
 		TEST(summaries_are_bounded),
 		TEST(outputs_are_written_once_and_the_list_last),
+		TEST(the_log_group_is_the_shipped_one_when_there_is_one),
+		TEST(what_is_no_log_group_is_refused),
 		TEST(outputs_are_all_written_or_none),
 		TEST(an_output_that_does_not_read_back_is_an_error),
 		TEST(what_is_held_back_is_published),
