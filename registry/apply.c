@@ -57,7 +57,7 @@ bool plan_make(struct plan *plan, struct gateway *gateway, struct err *err)
 	    !deploy_drift(settings, &plan->drift, err))
 		return false;
 	if (plan->drift.len > 0 && plan->deployment.haproxy_runs)
-		plan->deployment.way = WAY_RELOAD;
+		deploy_force_reload(&plan->deployment);
 	return revision_content(&plan->rendering, plan->revision.content) ||
 	       err_set(err, "no memory for the revision");
 }
@@ -65,6 +65,7 @@ bool plan_make(struct plan *plan, struct gateway *gateway, struct err *err)
 void plan_release(struct plan *plan)
 {
 	change_list_release(&plan->changes);
+	deployment_release(&plan->deployment);
 	rendering_release(&plan->rendering);
 	buf_release(&plan->state);
 	buf_release(&plan->drift);
@@ -73,6 +74,13 @@ void plan_release(struct plan *plan)
 bool plan_has_work(const struct plan *plan)
 {
 	return plan->deployment.way != WAY_NOTHING || plan->drift.len > 0;
+}
+
+static bool check(const struct settings *settings, const char *name, struct err *err)
+{
+	bool ok = deploy_check(settings, name, err);
+	deploy_step("checked");
+	return ok;
 }
 
 bool plan_apply(struct plan *plan, const char *by, const char *note, struct err *err)
@@ -85,7 +93,8 @@ bool plan_apply(struct plan *plan, const char *by, const char *note, struct err 
 	if (!revision_write(settings->output_dir, &plan->rendering, buf_slice(&plan->state),
 	        &plan->revision, err))
 		return false;
-	if (!deploy_check(settings, plan->revision.name, err) ||
+	deploy_step("written");
+	if (!check(settings, plan->revision.name, err) ||
 	    !deploy(&plan->deployment, plan->revision.name, err)) {
 		char current[REVISION_NAME_MAX] = "";
 		revision_current(settings->output_dir, current, &second);
@@ -93,6 +102,7 @@ bool plan_apply(struct plan *plan, const char *by, const char *note, struct err 
 			revision_remove(settings->output_dir, plan->revision.name, &second);
 		return false;
 	}
+	deploy_step("applied");
 	return revision_prune(settings->output_dir, settings->keep_revisions, err);
 }
 
@@ -126,7 +136,7 @@ bool rollback(const struct settings *settings, const char *name, char to[REVISIO
     enum deploy_way *way, struct err *err)
 {
 	struct rendering files = { 0 };
-	struct deployment deployment;
+	struct deployment deployment = { 0 };
 	struct arena arena;
 	if (!choose(settings, name, to, err))
 		return false;
@@ -136,6 +146,7 @@ bool rollback(const struct settings *settings, const char *name, char to[REVISIO
 	          deploy_check(settings, to, err) && deploy(&deployment, to, err);
 	if (ok)
 		*way = deployment.way;
+	deployment_release(&deployment);
 	rendering_release(&files);
 	arena_release(&arena);
 	return ok;

@@ -21,6 +21,22 @@ static void put(struct jw *w, const char *key, const char *value)
 	jw_cstr(w, value);
 }
 
+/* Servers that get another address while HAProxy runs. */
+static void put_moves(struct jw *w, const struct server_moves *moves)
+{
+	jw_key(w, "server_moves");
+	jw_array_begin(w);
+	for (size_t i = 0; i < moves->count; i++) {
+		jw_object_begin(w);
+		put(w, "backend", moves->items[i].backend);
+		put(w, "address", moves->items[i].address);
+		jw_key(w, "port");
+		jw_uint(w, moves->items[i].port);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+}
+
 static void put_changes(struct jw *w, const struct change_list *changes)
 {
 	static const char *const ACTIONS[] = { "add", "change", "remove" };
@@ -63,10 +79,24 @@ static void print_plan_json(const struct plan *plan, bool applied)
 		jw_string(&w, line);
 	}
 	jw_array_end(&w);
+	put_moves(&w, &plan->deployment.moves);
 	put_changes(&w, &plan->changes);
 	jw_object_end(&w);
 	printf("%s\n", buf_cstr(&out));
 	buf_release(&out);
+}
+
+static void print_way(const struct plan *plan)
+{
+	const struct deployment *d = &plan->deployment;
+	if (plan->changes.count == 0 && plan->drift.len > 0)
+		printf("no changes, to put the drift right: %s", deploy_way_text(d->way));
+	else
+		printf("%zu change%s: %s", plan->changes.count, plan->changes.count == 1 ? "" : "s",
+		    deploy_way_text(d->way));
+	if (d->moves.count)
+		printf("; %zu server%s", d->moves.count, d->moves.count == 1 ? " moves" : "s move");
+	printf("%s\n", d->agent_changed && d->agent_runs ? "; the agent reloads" : "");
 }
 
 static void print_plan(const struct plan *plan)
@@ -76,14 +106,10 @@ static void print_plan(const struct plan *plan)
 		slice_cut(rest, '\n', &line, &rest);
 		printf("! drift: %.*s\n", SLICE_ARG(line));
 	}
-	if (!plan_has_work(plan))
-		printf("nothing to do: revision %s is live\n", plan->deployment.from);
+	if (plan_has_work(plan))
+		print_way(plan);
 	else
-		printf("%zu changes: %s%s\n", plan->changes.count,
-		    deploy_way_text(plan->deployment.way),
-		    plan->deployment.agent_changed && plan->deployment.agent_runs
-		        ? "; the agent reloads"
-		        : "");
+		printf("nothing to do: revision %s is live\n", plan->deployment.from);
 }
 
 int cmd_plan(int argc, char **argv)

@@ -2,6 +2,7 @@
 /* validate, render, fields: what needs no running gateway. */
 #include "common/file.h"
 #include "registry/cmd.h"
+#include "registry/state.h"
 
 enum { FOLDER_MODE = 0755, FILE_MODE = 0644 };
 
@@ -61,7 +62,6 @@ int cmd_render(int argc, char **argv)
 
 static void print_table(const char *title, const struct field *fields, size_t count)
 {
-	static const char *const CHANGES[] = { "reload", "runtime", "agent", "-" };
 	printf(
 	    "## %s\n\n| name | required | default | allowed | a change is | meaning |\n|---|---|---|---|---|---|\n",
 	    title);
@@ -79,7 +79,8 @@ static void print_table(const char *title, const struct field *fields, size_t co
 			if (*c == '|')
 				*c = ' ';
 		printf("| `%s` | %s | %s | %s | %s | %s |\n", f->name, f->required ? "yes" : "",
-		    f->fallback ? f->fallback : "", allowed, CHANGES[f->change], f->doc);
+		    f->fallback ? f->fallback : "", allowed,
+		    f->change == CHANGE_RECORD ? "-" : change_effect_name(f->change), f->doc);
 	}
 	printf("\n");
 }

@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "registry/agent_control.h"
+#include "registry/live_servers.h"
 #include "registry/process.h"
 
 #include <signal.h>
@@ -24,8 +25,7 @@ const char *deploy_way_text(enum deploy_way way)
 	return TEXTS[way];
 }
 
-/* Tests end the process here, at the step that SALLYPORT_TEST_KILL_AT names. */
-static void step(const char *name)
+void deploy_step(const char *name)
 {
 	const char *at = getenv("SALLYPORT_TEST_KILL_AT");
 	if (at && strcmp(at, name) == 0)
@@ -50,16 +50,30 @@ static bool same_text(struct slice a, struct slice b, const char *name_a, const 
 	}
 }
 
-static bool file_changed(
-    const struct deployment *d, const struct rendered_file *file, const char *name)
+static bool file_changed(struct deployment *d, const struct rendered_file *file, const char *name)
 {
 	struct buf old;
 	struct err ignored = { 0 };
 	buf_init(&old, 0);
 	bool same = revision_read(d->settings->output_dir, d->from, file->name, &old, &ignored) &&
 	            same_text(buf_slice(&old), buf_slice(&file->text), d->from, name);
+	/* Addresses of servers alone are for run time, as maps are. */
+	if (!same && strcmp(file->name, "haproxy.cfg") == 0)
+		same = server_moves_only(buf_slice(&old), buf_slice(&file->text), &d->moves);
 	buf_release(&old);
 	return !same;
+}
+
+static enum deploy_way choose_way(struct deployment *d, const bool changed[3])
+{
+	bool runtime = changed[RENDERED_MAP] || d->moves.count > 0;
+	bool any = changed[RENDERED_CONFIG] || runtime || changed[RENDERED_AGENT];
+	if (!d->haproxy_runs)
+		return any || !*d->from ? WAY_OFFLINE : WAY_NOTHING;
+	if (changed[RENDERED_CONFIG] || strcmp(d->running, d->from) != 0 ||
+	    (d->moves.count > 0 && !live_servers_complete(d->settings->haproxy_stats, &d->moves)))
+		return WAY_RELOAD;
+	return runtime ? WAY_RUNTIME : any ? WAY_AGENT : WAY_NOTHING;
 }
 
 bool deploy_decide(struct deployment *d, const struct settings *settings,
@@ -79,15 +93,21 @@ bool deploy_decide(struct deployment *d, const struct settings *settings,
 		haproxy_revision(settings->haproxy_stats, d->running, &ignored);
 	d->agent_runs = agent_control_is_running(settings);
 	d->agent_changed = changed[RENDERED_AGENT];
-	bool any = changed[RENDERED_CONFIG] || changed[RENDERED_MAP] || changed[RENDERED_AGENT];
-	bool runs_current = strcmp(d->running, d->from) == 0;
-	if (!d->haproxy_runs)
-		d->way = any || !*d->from ? WAY_OFFLINE : WAY_NOTHING;
-	else if (changed[RENDERED_CONFIG] || !runs_current)
-		d->way = WAY_RELOAD;
-	else
-		d->way = changed[RENDERED_MAP] ? WAY_RUNTIME : any ? WAY_AGENT : WAY_NOTHING;
+	d->way = choose_way(d, changed);
+	if (d->way != WAY_RUNTIME)
+		server_moves_release(&d->moves);
 	return true;
+}
+
+void deployment_release(struct deployment *d)
+{
+	server_moves_release(&d->moves);
+}
+
+void deploy_force_reload(struct deployment *d)
+{
+	d->way = WAY_RELOAD;
+	server_moves_release(&d->moves);
 }
 
 /* --- checking --------------------------------------------------------------------------------- */
@@ -169,7 +189,7 @@ static bool install_agent(const struct settings *settings, const char *from, con
 	buf_release(&next);
 	buf_release(&previous);
 	buf_release(&merged);
-	step("agent-installed");
+	deploy_step("agent-installed");
 	return ok && (!reload || agent_control_reload(settings, name, err));
 }
 
@@ -228,12 +248,22 @@ static bool map_differs(
 	return !same;
 }
 
-/* Routes after what they lead to; gateway.map, which names the revision, last. */
-static const char *const MAPS_IN_ORDER[] = { "rate.map", "burst.map", "client-rate.map",
-	"client-burst.map", "client-key.map", "ratelimit-headers.map", "body-limit.map",
-	"oversize.map", "mtls.map", "waf-response.map", "canary.map", "methods.map", "services.map",
-	"routes.map", "gateway.map" };
+/* upstream.map right behind the servers' addresses; routes after what they lead to; gateway.map,
+ * which names the revision, last. */
+static const char *const MAPS_IN_ORDER[] = { "upstream.map", "rate.map", "burst.map",
+	"client-rate.map", "client-burst.map", "client-key.map", "ratelimit-headers.map",
+	"body-limit.map", "oversize.map", "mtls.map", "waf-response.map", "canary.map",
+	"methods.map", "services.map", "routes.map", "gateway.map" };
 enum { MAP_COUNT = sizeof(MAPS_IN_ORDER) / sizeof(MAPS_IN_ORDER[0]) };
+
+static bool move_servers(const struct deployment *d, struct err *err)
+{
+	if (d->moves.count == 0)
+		return true;
+	bool ok = live_servers_move(d->settings->haproxy_stats, &d->moves, err);
+	deploy_step("servers-moved");
+	return ok;
+}
 
 static bool update_maps(
     const struct settings *settings, const char *from, const char *to, struct err *err)
@@ -243,7 +273,7 @@ static bool update_maps(
 			continue;
 		if (!replace_map(settings, to, MAPS_IN_ORDER[i], err))
 			return false;
-		step("map-updated");
+		deploy_step("map-updated");
 	}
 	return true;
 }
@@ -255,16 +285,16 @@ static bool bring(const struct deployment *d, const char *from, const char *name
 	const struct settings *settings = d->settings;
 	if (!install_agent(settings, from, name, d->agent_runs && d->agent_changed, err))
 		return false;
-	step("agent-reloaded");
+	deploy_step("agent-reloaded");
 	if (!revision_switch(settings->output_dir, name, err))
 		return false;
-	step("switched");
+	deploy_step("switched");
 	bool ok = true;
 	if (d->way == WAY_RELOAD)
 		ok = reload(settings, name, err);
 	else if (d->way == WAY_RUNTIME || d->way == WAY_AGENT)
-		ok = update_maps(settings, from, name, err);
-	step("live");
+		ok = move_servers(d, err) && update_maps(settings, from, name, err);
+	deploy_step("live");
 	return ok;
 }
 
@@ -276,7 +306,7 @@ bool deploy(const struct deployment *d, const char *name, struct err *err)
 		return false;
 	/* The same way back, but always by a reload: what runs now is not known. */
 	struct err second = { 0 };
-	struct deployment back = *d;
+	struct deployment back = *d; /* its moves stay d's: a reload has none */
 	char text[ERR_TEXT_MAX];
 	back.way = d->haproxy_runs ? WAY_RELOAD : WAY_OFFLINE;
 	snprintf(text, sizeof(text), "%s", err->text);
@@ -334,6 +364,17 @@ static void drift_of_maps(const struct settings *settings, const char *current, 
 	}
 }
 
+static void drift_of_servers(
+    const struct settings *settings, const char *current, struct buf *lines)
+{
+	struct buf config;
+	struct err ignored = { 0 };
+	buf_init(&config, 0);
+	if (revision_read(settings->output_dir, current, "haproxy.cfg", &config, &ignored))
+		live_servers_drift(settings->haproxy_stats, buf_slice(&config), lines);
+	buf_release(&config);
+}
+
 static bool content_on_disk(const struct settings *settings, const char *name, char out[65])
 {
 	struct rendering files;
@@ -380,7 +421,9 @@ bool deploy_drift(const struct settings *settings, struct buf *lines, struct err
 	if (strcmp(running, current) != 0)
 		buf_printf(lines, "HAProxy runs revision %s, last applied is %s\n",
 		    *running ? running : "(unknown)", current);
-	else
+	else {
 		drift_of_maps(settings, current, lines);
+		drift_of_servers(settings, current, lines);
+	}
 	return true;
 }

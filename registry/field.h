@@ -22,6 +22,7 @@ enum field_change {
 	CHANGE_RELOAD,  /* needs a reload of HAProxy */
 	CHANGE_RUNTIME, /* goes through a map, by HAProxy's runtime interface */
 	CHANGE_AGENT,   /* the agent alone takes it */
+	CHANGE_ADDRESS, /* RUNTIME when only port or IP address differ, else RELOAD */
 	CHANGE_RECORD,  /* only the registry's own business: nothing to do at run time */
 };
 

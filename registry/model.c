@@ -113,7 +113,7 @@ static void fill_defaults(const struct settings *settings, struct service *servi
 		service->waf_ruleset = settings->waf_ruleset;
 	if (!service->waf_ruleset)
 		service->waf = WAF_MODE_OFF;
-	if (!service->tls_name)
+	if (!service->tls_name && service->url.https)
 		service->tls_name = service->url.host;
 }
 

@@ -106,7 +106,7 @@ static void add_upstream(struct scope *scope, const struct service *service, con
 	add_flag(scope, "tls", url->https);
 	add_text(scope, "tls_name", tls_name);
 	add_text(scope, "ca_file", settings->upstream_ca_file);
-	add_flag(scope, "sni", !is_address(tls_name));
+	add_flag(scope, "sni", url->https && !is_address(tls_name));
 	add_flag(scope, "resolve", settings->upstream_resolvers.count > 0 && !local);
 	add_optional(scope, "health", "path", service->health_path);
 }

@@ -103,6 +103,21 @@ static void add_canary(struct buf *out, const struct service *s)
 		buf_printf(out, "%s %llu\n", s->id, (unsigned long long)s->canary_weight);
 }
 
+static void add_authority(
+    struct buf *out, const struct service *s, const char *suffix, const struct url *url)
+{
+	if (url->text)
+		buf_printf(out, url->is_ipv6 ? "svc_%s%s [%s]:%u\n" : "svc_%s%s %s:%u\n", s->id,
+		    suffix, url->host, url->port);
+}
+
+/* By backend. */
+static void add_upstreams(struct buf *out, const struct service *s)
+{
+	add_authority(out, s, "", &s->url);
+	add_authority(out, s, "_canary", &s->canary_url);
+}
+
 // clang-format off
 static const struct map MAPS[] = {
 	{ "routes.map",            "route-prefix",                          add_route },
@@ -119,6 +134,7 @@ static const struct map MAPS[] = {
 	{ "mtls.map",              "mtls",                                  add_mtls },
 	{ "waf-response.map",      "waf-response",                          add_waf_response },
 	{ "canary.map",            "canary-weight",                         add_canary },
+	{ "upstream.map",          "url, canary-url",                       add_upstreams },
 };
 // clang-format on
 

@@ -65,7 +65,51 @@ static bool add(struct change_list *list, struct change change)
 	return !arena_failed(&list->arena);
 }
 
-static bool diff_fields(struct change_list *list, const char *service, const struct field *fields,
+struct differ {
+	struct change_list *list;
+	bool asks_dns; /* upstream.resolvers is not empty */
+};
+
+static bool asks_dns(const json_t *settings)
+{
+	const char *resolvers = json_string_value(json_object_get(settings, "upstream.resolvers"));
+	return resolvers && *resolvers;
+}
+
+/*
+ * What the server lines will say (registry/servers.h), from the parameters: the TLS name is in
+ * them, which is the canary's host, and so is the base path. A name that DNS is asked about stays
+ * where it is.
+ */
+static bool is_move(const struct differ *d, const char *field, const json_t *from, const json_t *to)
+{
+	struct arena *arena = &d->list->arena;
+	struct url old, new;
+	const char *old_text = json_string_value(json_object_get(from, field));
+	const char *new_text = json_string_value(json_object_get(to, field));
+	if (!old_text || !new_text || !url_parse(slice_of_cstr(old_text), &old, arena) ||
+	    !url_parse(slice_of_cstr(new_text), &new, arena))
+		return false;
+	bool is_canary = strcmp(field, "canary-url") == 0;
+	bool same_host = strcmp(old.host, new.host) == 0;
+	bool same_name = is_canary ? same_host
+	                           : json_equal(json_object_get(from, "tls-name"),
+	                                 json_object_get(to, "tls-name"));
+	bool is_fixed = new.is_address || strcmp(new.host, "localhost") == 0 || !d->asks_dns;
+	return old.https == new.https && (same_name || !new.https) &&
+	       strcmp(old.path, new.path) == 0 &&
+	       ((same_host && is_fixed) || (old.is_address && new.is_address));
+}
+
+static enum field_change effect_of(
+    const struct differ *d, const struct field *field, const json_t *from, const json_t *to)
+{
+	if (field->change != CHANGE_ADDRESS)
+		return field->change;
+	return is_move(d, field->name, from, to) ? CHANGE_RUNTIME : CHANGE_RELOAD;
+}
+
+static bool diff_fields(const struct differ *d, const char *service, const struct field *fields,
     size_t count, const json_t *from, const json_t *to)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -76,8 +120,8 @@ static bool diff_fields(struct change_list *list, const char *service, const str
 		struct change change = { !old   ? ACTION_ADD
 			                 : !new ? ACTION_REMOVE
 			                        : ACTION_CHANGE,
-			service, fields[i].name, old, new, fields[i].change };
-		if (!add(list, change))
+			service, fields[i].name, old, new, effect_of(d, &fields[i], from, to) };
+		if (!add(d->list, change))
 			return false;
 	}
 	return true;
@@ -103,10 +147,10 @@ static const char **all_ids(struct arena *arena, json_t *from, json_t *to, size_
 	return ids;
 }
 
-static bool diff_services(struct change_list *list, json_t *from, json_t *to)
+static bool diff_services(const struct differ *d, json_t *from, json_t *to)
 {
 	size_t count;
-	const char **ids = all_ids(&list->arena, from, to, &count);
+	const char **ids = all_ids(&d->list->arena, from, to, &count);
 	bool ok = ids != NULL;
 	for (size_t i = 0; ok && i < count; i++) {
 		if (i > 0 && strcmp(ids[i - 1], ids[i]) == 0)
@@ -114,15 +158,14 @@ static bool diff_services(struct change_list *list, json_t *from, json_t *to)
 		const json_t *old = json_object_get(from, ids[i]),
 		             *new = json_object_get(to, ids[i]);
 		if (old && new) {
-			ok = diff_fields(
-			    list, ids[i], SERVICE_FIELDS, SERVICE_FIELD_COUNT, old, new);
+			ok = diff_fields(d, ids[i], SERVICE_FIELDS, SERVICE_FIELD_COUNT, old, new);
 			continue;
 		}
 		const char *prefix =
 		    json_string_value(json_object_get(old ? old : new, "route-prefix"));
 		struct change change = { old ? ACTION_REMOVE : ACTION_ADD, ids[i], NULL,
 			old ? prefix : NULL, old ? NULL : prefix, CHANGE_RELOAD };
-		ok = add(list, change);
+		ok = add(d->list, change);
 	}
 	return ok;
 }
@@ -133,12 +176,13 @@ bool state_diff(struct slice from, struct slice to, struct change_list *out, str
 	arena_init(&out->arena, 0);
 	json_t *old = from.len > 0 ? json_read_text(from, "state.json", err) : json_object();
 	json_t *new = to.len > 0 ? json_read_text(to, "state.json", err) : json_object();
+	struct differ d = { out, asks_dns(json_object_get(new, "settings")) };
 	bool ok = old && new;
 	if (ok && from.len > 0)
-		ok = diff_fields(out, NULL, SETTINGS_FIELDS, SETTINGS_FIELD_COUNT,
+		ok = diff_fields(&d, NULL, SETTINGS_FIELDS, SETTINGS_FIELD_COUNT,
 		    json_object_get(old, "settings"), json_object_get(new, "settings"));
 	ok = ok &&
-	     diff_services(out, json_object_get(old, "services"), json_object_get(new, "services"));
+	     diff_services(&d, json_object_get(old, "services"), json_object_get(new, "services"));
 	json_decref(old);
 	json_decref(new);
 	return ok || err_set(err, "no memory for the difference");
@@ -153,7 +197,13 @@ void change_list_release(struct change_list *list)
 
 const char *change_effect_name(enum field_change effect)
 {
-	static const char *const NAMES[] = { "reload", "runtime", "agent", "record" };
+	static const char *const NAMES[] = {
+		[CHANGE_RELOAD] = "reload",
+		[CHANGE_RUNTIME] = "runtime",
+		[CHANGE_AGENT] = "agent",
+		[CHANGE_ADDRESS] = "runtime or reload",
+		[CHANGE_RECORD] = "record",
+	};
 	return NAMES[effect];
 }
 

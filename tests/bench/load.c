@@ -499,6 +499,7 @@ static void on_stop(struct ev_loop *l, ev_timer *timer, int events)
 	maybe_end();
 }
 
+/* SIGTERM ends it early: what was sent is waited for and counted. */
 static void on_signal(struct ev_loop *l, ev_signal *signal, int events)
 {
 	(void)signal;

@@ -49,7 +49,15 @@ ok "the gateway answers" answers
 is "it runs the applied revision" "$(running)" "$(current)"
 
 # --- runtime updates and reloads
-worker() { echo "show proc" | socat - "UNIX-CONNECT:$E2E_DIR/out/master.sock" | awk '$2 == "worker" { print $1; exit }'; }
+worker() { # the master does not answer while it executes itself anew
+	local pid= i
+	for i in $(seq 100); do
+		pid=$(echo "show proc" | socat - "UNIX-CONNECT:$E2E_DIR/out/master.sock" 2>/dev/null | awk '$2 == "worker" { print $1; exit }')
+		[ -z "$pid" ] || break
+		sleep 0.1
+	done
+	echo "$pid"
+}
 before=$(worker)
 ok "set changes a parameter" registry set accounts throttle-rate=50 throttle-burst=80
 like "a rate goes live without a reload" "$(registry apply)" "runtime update, no reload"
@@ -107,19 +115,35 @@ is "and its revision runs" "$(running)" "$(current)"
 is "with the new rate" "$(rate accounts)" 60
 
 # --- killed at every step: what runs is a whole revision, and the next apply finishes
+port_of() { echo "show servers state svc_accounts" | socat - "UNIX-CONNECT:$E2E_DIR/out/stats.sock" | awk '$4 == "primary" || $4 == "spare" { if ($7 % 2 == 0) print $19 }' | xargs; }
 n=100
-for step in agent-installed agent-reloaded switched map-updated live; do
+# The steps of an apply are those that registry/deploy.c names, and each is one of these.
+steps="written checked agent-installed agent-reloaded switched servers-moved map-updated live applied"
+is "every step of an apply is among these" "$(grep -ho 'deploy_step("[a-z-]*")' registry/*.c | cut -d'"' -f2 | sort | xargs)" "$(tr ' ' '\n' <<<"$steps" | sort | xargs)"
+for step in $steps; do
 	n=$((n + 1))
-	registry set accounts throttle-rate=$n throttle-burst=400 scopes="read$n" >/dev/null
-	old=$(running)
+	free_port NEXT_PORT
+	registry set accounts url="https://localhost:$NEXT_PORT" throttle-rate=$n throttle-burst=400 scopes="read$n" >/dev/null
 	SALLYPORT_TEST_KILL_AT=$step registry apply >/dev/null 2>&1
 	is "killed at $step" $? 137
 	ok "the gateway answers after a kill at $step" answers
-	like "it runs a whole revision" "$(rate accounts)" "^($n|$((n - 1))|60)$"
+	like "it runs the old revision, or the new one" "$(running) $(rate accounts)" "^[0-9]+-[0-9a-f]{6} ($n|$((n - 1))|60)$"
 	ok "HAProxy takes what current points to" haproxy -q -c -f "$E2E_DIR/out/current/haproxy.cfg"
 	ok "the next apply finishes" registry apply
 	is "and its rate runs" "$(rate accounts)" $n
 	is "under its name" "$(running)" "$(current)"
+	is "and its address alone is in use" "$(port_of)" "$NEXT_PORT"
+done
+# A reload is killed on its way as well.
+for step in switched live; do
+	n=$((n + 1))
+	registry set accounts timeout-ms=$((1000 + n)) throttle-rate=$n >/dev/null
+	SALLYPORT_TEST_KILL_AT=$step registry apply >/dev/null 2>&1
+	is "killed at $step of a reload" $? 137
+	ok "the gateway answers after it" answers
+	ok "the next apply finishes that, too" registry apply
+	is "with its rate" "$(rate accounts)" $n
+	is "and under its name" "$(running)" "$(current)"
 done
 history=$(registry history --json)
 is "the history has one current revision" "$(jq '[.[] | select(.current)] | length' <<<"$history")" 1

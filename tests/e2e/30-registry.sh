@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The registry against the running gateway: add, tune and remove a service, bad parameters, rollback, two operators at once,
-# and twenty changes under load without a failed request.
+# server addresses without a reload, and a hundred changes under load without a failed request.
 . tests/e2e/lib.sh
 e2e_start
 staff=$(bearer staff --lifetime 3600)
@@ -36,7 +36,15 @@ ok "and is live" eventually 5 answers /v1/cards/1 200
 is "the service behind it answers" "$(jq -r .service <<<"$BODY")" accounts-v2
 
 # Tune, without a reload
-worker() { echo "show proc" | socat - "UNIX-CONNECT:$E2E_DIR/gateway/master.sock" | awk '$2 == "worker" { print $1; exit }'; }
+worker() { # the master does not answer while it executes itself anew
+	local pid= i
+	for i in $(seq 100); do
+		pid=$(echo "show proc" | socat - "UNIX-CONNECT:$E2E_DIR/gateway/master.sock" 2>/dev/null | awk '$2 == "worker" { print $1; exit }')
+		[ -z "$pid" ] || break
+		sleep 0.1
+	done
+	echo "$pid"
+}
 before=$(worker)
 put cards-v1/throttle-rate 1
 put cards-v1/throttle-burst 2
@@ -84,23 +92,84 @@ ok "two applies at once: at least one succeeds, none breaks anything" test "$fir
 get /v1/cards -H "$staff"
 expect "the gateway answers" 200
 
-# Twenty changes under load, ten of which reload HAProxy and the agent
+# Server addresses: the same service by another process, without a new HAProxy worker
+free_port TWIN_PORT
+stack_spawn twin "$STACK_BIN/tests/tools/upstream" --cert "$STACK_DIR/tls/server.crt" --key "$STACK_DIR/tls/server.key" \
+	--log "$STACK_DIR/logs/twin-requests.log" accounts-v1-twin="$TWIN_PORT"
+stack_wait_port "$TWIN_PORT" twin
+runtime() { echo "$*" | socat - "UNIX-CONNECT:$E2E_DIR/gateway/stats.sock"; }
+served_by() { get /v1/accounts/1 -H "$staff"; [ "$STATUS $(jq -r .service <<<"$BODY")" = "200 $1" ]; }
+before=$(worker)
+put accounts-v1/url "https://localhost:$TWIN_PORT"
+stack_registry plan >"$E2E_DIR/plan.out"
+like "another port is planned as a runtime update" "$(cat "$E2E_DIR/plan.out")" '~ accounts-v1 url: .*\(runtime\).*runtime update, no reload'
+ok "and applied" apply
+like "which says so" "$(cat "$E2E_DIR/apply.out")" '; 1 server moves'
+is "without a new HAProxy worker" "$(worker)" "$before"
+ok "the new address serves" served_by accounts-v1-twin
+is "under its own name" "$(upstream_header host)" "localhost:$TWIN_PORT"
+is "and the record has it" "$(record | jq -r .upstream)" "localhost:$TWIN_PORT"
+put cards-v1/timeout-ms 1999
+apply
+[ "$(worker)" != "$before" ]; is "after a reload by something else" $? 0
+ok "it still serves" served_by accounts-v1-twin
+is "and nothing has drifted" "$(stack_registry plan 2>&1)" "nothing to do: revision $(basename "$(readlink "$E2E_DIR/gateway/current")") is live"
+like "rolled back past both, each by its way" "$(stack_registry rollback 2>&1; stack_registry rollback 2>&1)" 'reload of HAProxy.*runtime update, no reload'
+ok "the old address serves" served_by accounts-v1
+put accounts-v1/url "https://127.0.0.1:$ACCOUNTS1_PORT"
+put accounts-v1/tls-name localhost
+like "a name that becomes an address takes a reload" "$(stack_registry apply)" '~ accounts-v1 url: .*\(reload\).*reload of HAProxy'
+put accounts-v1/url "https://127.0.0.1:$TWIN_PORT"
+like "an address that becomes another does not" "$(stack_registry apply)" '; 1 server moves'
+ok "with the same name in its certificate" served_by accounts-v1-twin
+runtime "set server svc_accounts-v1/spare addr 127.0.0.1 port $ACCOUNTS1_PORT" >/dev/null
+stack_registry plan >"$E2E_DIR/plan.out"
+is "an address changed behind the registry's back is found" $? 2
+like "and named" "$(cat "$E2E_DIR/plan.out")" "drift: server svc_accounts-v1/spare was changed at run time: 127.0.0.1 port $ACCOUNTS1_PORT instead of 127.0.0.1 port $TWIN_PORT"
+ok "and put right" apply
+ok "so that the applied one serves" served_by accounts-v1-twin
+put accounts-v1/url "https://gateway.test:$TWIN_PORT"
+like "another name takes a reload" "$(stack_registry plan)" '~ accounts-v1 url: .*\(reload\).*reload of HAProxy'
+put accounts-v1/url "https://localhost:$ACCOUNTS1_PORT"
+
+# A hundred changes under load: ten of them reload HAProxy and twenty the agent, thirty move the service that is asked
 put accounts-v1/throttle-rate 9000
 put accounts-v1/throttle-burst 20000
 apply
-sleep 1
 "$STACK_BIN/tests/bench/load" --url "https://localhost:$GATEWAY_PORT/v1/accounts/7" --ca "$E2E_DIR/tls/ca.pem" -H "$staff" \
-	--rate 300 --connections 16 --seconds 30 >"$E2E_DIR/load.json" 2>"$E2E_DIR/load.err" &
+	--rate 200 --connections 16 --seconds 600 --timeout-ms 30000 >"$E2E_DIR/load.json" 2>"$E2E_DIR/load.err" &
 load=$!
+STACK_PIDS+=($load)
 changes=0
+change() { # WAY PARAMETER VALUE: applies it; counts when it went that way
+	put "$2" "$3"
+	stack_registry apply --json >"$E2E_DIR/apply.out" 2>&1 && [ "$(jq -r .way "$E2E_DIR/apply.out")" = "$1" ] && changes=$((changes + 1))
+}
+at=accounts-v1
+move() { # to the other of the two upstreams, and looks who answers
+	local port=$ACCOUNTS1_PORT
+	if [ "$at" = accounts-v1 ]; then at=accounts-v1-twin port=$TWIN_PORT; else at=accounts-v1; fi
+	change runtime accounts-v1/url "https://localhost:$port" && served_by "$at"
+}
+either() { if [ $(($1 % 2)) = 0 ]; then echo "$2"; else echo "$3"; fi; }
 for i in $(seq 10); do
-	put cards-v1/timeout-ms $((2000 + i))
-	apply && changes=$((changes + 1))
-	put cards-v1/throttle-rate $((1000 + i))
-	apply && changes=$((changes + 1))
-	kill -0 "$load" 2>/dev/null || break
+	kill -0 "$load" || break
+	change reload cards-v1/timeout-ms $((2000 + i))
+	move || break
+	change runtime cards-v1/throttle-rate $((900 + i))
+	change agent cards-v1/scopes "accounts/read,round-$i"
+	move || break
+	change runtime cards-v1/methods "$(either "$i" GET GET,POST)"
+	change agent cards-v1/waf "$(either "$i" block count)"
+	change runtime cards-v1/throttle-burst $((3000 + i))
+	change runtime cards-v1/mtls "$(either "$i" off optional)"
+	move || break
 done
+is "a hundred changes were applied, each by its way" "$changes" 100
+kill "$load"
 wait "$load"
-is "twenty changes were applied under load" "$changes" 20
-is "no request failed" "$(jq -c '[.status, .failed]' "$E2E_DIR/load.json")" "[{\"200\":$(jq .issued "$E2E_DIR/load.json")},{}]"
-is "none was routed wrongly" "$(grep '/v1/accounts/7$' "$E2E_DIR/logs/upstream-requests.log" | cut -d' ' -f2 | sort -u)" accounts-v1
+issued=$(jq .issued "$E2E_DIR/load.json")
+is "no request failed" "$(jq -c '[.status, .failed]' "$E2E_DIR/load.json")" "[{\"200\":$issued},{}]"
+ok "of thousands" test "$issued" -ge 1000
+is "none was routed wrongly" "$(cat "$E2E_DIR"/logs/{upstream,twin}-requests.log | grep '/v1/accounts/7$' | cut -d' ' -f2 | sort -u | xargs)" "accounts-v1 accounts-v1-twin"
+is "and each reached its service once" "$(cat "$E2E_DIR"/logs/{upstream,twin}-requests.log | grep -c '/v1/accounts/7$')" "$issued"

@@ -44,6 +44,55 @@ static void differences_name_service_field_and_effect(void **state)
 	change_list_release(&list);
 }
 
+/* As the server lines will say, see test_servers.c. */
+static void an_address_alone_is_for_run_time(void **state)
+{
+	(void)state;
+#define URL(url, name) "'url':'" url "','tls-name':'" name "'"
+#define CANARY(url)    "'canary-url':'" url "'"
+	static const struct {
+		const char *resolvers, *from, *to;
+		enum field_change effect;
+	} CASES[] = {
+		{ "", URL("https://a:1", "a"), URL("https://a:2", "a"), CHANGE_RUNTIME },
+		{ "system", URL("https://a:1", "a"), URL("https://a:2", "a"), CHANGE_RELOAD },
+		{ "system", URL("https://localhost", "a"), URL("https://localhost:2", "a"),
+		    CHANGE_RUNTIME },
+		{ "system", URL("https://10.0.0.1", "a"), URL("https://[::2]:4", "a"),
+		    CHANGE_RUNTIME },
+		{ "", URL("https://10.0.0.1", "10.0.0.1"), URL("https://10.0.0.2", "10.0.0.2"),
+		    CHANGE_RELOAD },
+		{ "", URL("https://a", "n"), URL("https://b", "n"), CHANGE_RELOAD },
+		{ "", URL("https://a/x", "a"), URL("https://a/y", "a"), CHANGE_RELOAD },
+		{ "", URL("https://a:1", "a"), "'url':'http://a:1'", CHANGE_RELOAD },
+		{ "", "'url':'http://10.0.0.1'", "'url':'http://10.0.0.2'", CHANGE_RUNTIME },
+		{ "", CANARY("https://a:1"), CANARY("https://a:2"), CHANGE_RUNTIME },
+		{ "", CANARY("https://10.0.0.1"), CANARY("https://10.0.0.2"), CHANGE_RELOAD },
+		{ "", "'version':'v1'", "'version':'v1'," CANARY("https://a"), CHANGE_RELOAD },
+	};
+	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+		const char *const sides[2] = { CASES[i].from, CASES[i].to };
+		char text[2][300];
+		struct change_list list;
+		struct err err = { 0 };
+		for (size_t side = 0; side < 2; side++) {
+			snprintf(text[side], sizeof(text[side]),
+			    "{'settings':{'upstream.resolvers':'%s'},'services':{'s':{%s}}}",
+			    CASES[i].resolvers, sides[side]);
+			for (char *c = text[side]; *c; c++)
+				*c = *c == '\'' ? '"' : *c;
+		}
+		assert_true(
+		    state_diff(slice_of_cstr(text[0]), slice_of_cstr(text[1]), &list, &err));
+		enum field_change effect = CHANGE_RECORD;
+		for (size_t c = 0; c < list.count; c++)
+			if (strstr(list.items[c].field, "url"))
+				effect = list.items[c].effect;
+		assert_int_equal(effect, CASES[i].effect);
+		change_list_release(&list);
+	}
+}
+
 static void the_same_state_has_no_difference_and_none_is_all_new(void **state)
 {
 	(void)state;
@@ -88,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(differences_name_service_field_and_effect),
+		cmocka_unit_test(an_address_alone_is_for_run_time),
 		cmocka_unit_test(the_same_state_has_no_difference_and_none_is_all_new),
 		cmocka_unit_test(routes_that_go_stay_with_the_agent_for_one_revision),
 	};
