@@ -16,5 +16,6 @@ for source in tests/fuzz/fuzz_*.c; do
 		continue
 	fi
 	tap_run "$unit" timeout 300 "build/asan/tests/fuzz/fuzz_$unit" "${folders[@]}"
+	[ "$unit" != parameters ] || tap_run "$unit, as HAProxy sees them" env SALLYPORT_FUZZ_HAPROXY=1 timeout 300 "build/asan/tests/fuzz/fuzz_$unit" "${folders[@]}"
 done
 tap_done

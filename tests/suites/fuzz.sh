@@ -11,18 +11,24 @@ if ! command -v clang >/dev/null; then
 	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install clang llvm "libclang-rt-$(apt-cache depends clang | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -1)-dev" >/dev/null
 fi
 make -s -j"$(nproc)" V=fuzz fuzz-binaries >&2 || { tap_fail "build"; tap_done; exit 1; }
+
+fuzz() { # NAME UNIT [FOLDER]: from a copy of its corpus
+	local work=build/fuzz/runs/${3:-$2} folder
+	rm -rf "$work"
+	mkdir -p "$work/corpus"
+	for folder in "tests/fuzz/corpus/$2" "tests/fuzz/regression/$2"; do
+		[ -d "$folder" ] && cp -r "$folder"/. "$work/corpus/"
+	done
+	tap_run "$1" "build/fuzz/tests/fuzz/fuzz_$2" ${FUZZ_RUNS:+-runs=$FUZZ_RUNS -seed=1} -max_total_time="${FUZZ_SECONDS:-30}" -timeout=20 -rss_limit_mb=2048 \
+		-artifact_prefix="$work/" -print_final_stats=1 "$work/corpus"
+}
+
 for source in tests/fuzz/fuzz_*.c; do
 	unit=$(basename "$source" .c)
 	unit=${unit#fuzz_}
 	[ -z "${FUZZ:-}" ] || case " $FUZZ " in *" $unit "*) ;; *) continue ;; esac
-	work=build/fuzz/runs/$unit
-	rm -rf "$work"
-	mkdir -p "$work/corpus"
-	for folder in "tests/fuzz/corpus/$unit" "tests/fuzz/regression/$unit"; do
-		[ -d "$folder" ] && cp -r "$folder"/. "$work/corpus/"
-	done
 	echo "  $unit" >&2
-	tap_run "$unit" "build/fuzz/tests/fuzz/fuzz_$unit" ${FUZZ_RUNS:+-runs=$FUZZ_RUNS -seed=1} -max_total_time="${FUZZ_SECONDS:-30}" -timeout=20 -rss_limit_mb=2048 \
-		-artifact_prefix="$work/" -print_final_stats=1 "$work/corpus"
+	fuzz "$unit" "$unit"
+	[ "$unit" != parameters ] || SALLYPORT_FUZZ_HAPROXY=1 fuzz "$unit, as HAProxy sees them" "$unit" haproxy
 done
 tap_done
