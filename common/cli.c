@@ -28,7 +28,7 @@ struct parse {
 	int argument_count;
 };
 
-/* Levenshtein distance, for words up to NEAREST_WORD_MAX; more is "far". */
+/* Levenshtein distance, whatever the case, for words up to NEAREST_WORD_MAX; more is "far". */
 static size_t distance(const char *a, const char *b)
 {
 	size_t row[NEAREST_WORD_MAX + 1], len_a = strlen(a), len_b = strlen(b);
@@ -40,7 +40,7 @@ static size_t distance(const char *a, const char *b)
 		size_t diagonal = row[0];
 		row[0] = i;
 		for (size_t j = 1; j <= len_b; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+			size_t best = diagonal + (ascii_lower(a[i - 1]) != ascii_lower(b[j - 1]));
 			diagonal = row[j];
 			if (row[j] + 1 < best)
 				best = row[j] + 1;

@@ -70,14 +70,16 @@ enum { SHOWN_BYTES_MAX = 600 };
  * error. Whole lines only, as many as fit an err. */
 static void collect_errors(struct slice output, struct buf *out)
 {
-	struct slice rest = output, line, mark = SLICE("error: ");
+	struct slice rest = output, line, last = SLICE(""), mark = SLICE("error: ");
 	size_t dropped = 0;
 	bool names_errors =
 	    slice_starts_with(output, mark) || slice_find(output, SLICE("\nerror: ")) != SIZE_MAX;
 	while (rest.len > 0) {
 		slice_cut(rest, '\n', &line, &rest);
-		if (names_errors && !slice_starts_with(line, mark))
+		/* A file that several rule sets name is missed by each of them. */
+		if ((names_errors && !slice_starts_with(line, mark)) || slice_eq(line, last))
 			continue;
+		last = line;
 		line = slice_sub(slice_from(line, names_errors ? mark.len : 0), 0, SHOWN_BYTES_MAX);
 		if (dropped > 0 || (out->len > 0 && out->len + line.len >= SHOWN_BYTES_MAX))
 			dropped++;

@@ -123,9 +123,8 @@ static bool choose(
 		if (strcmp(list.items[i].name, current) == 0)
 			found = &list.items[i - 1];
 	if (ok && !found)
-		ok = err_set(err, "%s%s",
-		    name ? "there is no revision " : "there is no earlier revision",
-		    name ? name : "");
+		ok = name ? err_set(err, "there is no revision %s; history lists them", name)
+		          : err_set(err, "there is no earlier revision");
 	if (ok)
 		snprintf(to, REVISION_NAME_MAX, "%s", found->name);
 	revision_list_release(&list);

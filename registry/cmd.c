@@ -14,6 +14,7 @@ struct cmd_options cmd_options = {
 
 int cmd_fail(const struct err *err)
 {
+	fflush(stdout); /* what was done before it stands before it */
 	err_print(err, stderr);
 	return EXIT_FAILED;
 }

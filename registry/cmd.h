@@ -39,6 +39,7 @@ int cmd_throttles(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_register(int argc, char **argv);
+int cmd_register_or_set(int argc, char **argv); /* register, or set when it is live */
 int cmd_deregister(int argc, char **argv);
 int cmd_set(int argc, char **argv);
 int cmd_import(int argc, char **argv);

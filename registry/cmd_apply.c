@@ -259,7 +259,7 @@ static bool read_state(const struct settings *settings, const struct revision_li
 	const struct revision *revision = revision_list_find(list, name);
 	return revision
 	           ? revision_read(settings->output_dir, revision->name, "state.json", out, err)
-	           : err_set(err, "there is no revision %s", name);
+	           : err_set(err, "there is no revision %s; history lists them", name);
 }
 
 int cmd_diff(int argc, char **argv)
@@ -279,6 +279,8 @@ int cmd_diff(int argc, char **argv)
 	          state_diff(buf_slice(&from), buf_slice(&to), &changes, &err);
 	if (ok)
 		change_list_print(&changes, is_coloured(), stdout);
+	if (ok && changes.count == 0)
+		printf("no difference\n");
 	int code = ok ? (changes.count ? EXIT_CHANGES : EXIT_NOTHING) : cmd_fail(&err);
 	change_list_release(&changes);
 	buf_release(&from);

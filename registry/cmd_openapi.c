@@ -38,7 +38,7 @@ static int register_fields(
 		arguments[n++] = argv[i];
 	}
 	arguments[n] = NULL;
-	return cmd_options.dry_run ? EXIT_NOTHING : cmd_register(n, arguments);
+	return cmd_options.dry_run ? EXIT_NOTHING : cmd_register_or_set(n, arguments);
 }
 
 int cmd_import(int argc, char **argv)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* list, show, register, deregister, set: the parameters of services, after the same validation. */
+#include "common/cli.h"
 #include "common/file.h"
 #include "common/json_write.h"
 #include "registry/cmd.h"
 #include "registry/revision.h"
+#include "registry/service_list.h"
 
 #include <unistd.h>
 
@@ -84,6 +86,14 @@ static void print_service(
 	}
 }
 
+/* The id is none of the list's: says so, and which it may have been. */
+static bool not_listed(const struct settings *s, const char *id, const char *hint, struct err *err)
+{
+	const char *nearest = cli_nearest(id, s->live_services.items, s->live_services.count);
+	return err_set(err, "'%s' is not in %s%s%s%s%s", id, s->live_services_from,
+	    nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "", hint);
+}
+
 int cmd_show(int argc, char **argv)
 {
 	(void)argc;
@@ -93,8 +103,7 @@ int cmd_show(int argc, char **argv)
 	    gateway_open(&gateway, cmd_options.settings_file, &err) && gateway_load(&gateway, &err);
 	const struct service *service = ok ? model_find(&gateway.model, argv[0]) : NULL;
 	if (ok && !service)
-		ok = err_set(
-		    &err, "'%s' is not in %s", argv[0], gateway.settings.live_services_from);
+		ok = not_listed(&gateway.settings, argv[0], "", &err);
 	if (ok && cmd_options.json) {
 		struct buf out;
 		struct jw w;
@@ -130,12 +139,14 @@ static struct slice pair_name(const char *pair, struct slice *value)
 
 static bool check_pairs(const struct edit *edit, struct err *err)
 {
+	struct slice ignored;
 	for (int i = 0; i < edit->count; i++) {
-		struct slice value, name = pair_name(edit->pairs[i], &value);
 		if (!strchr(edit->pairs[i], '='))
 			return err_set(err, "'%s' is not NAME=VALUE", edit->pairs[i]);
-		if (!service_field_find(name) && value.len == 0)
-			continue; /* removing what should not be there is fine */
+		struct slice name = pair_name(edit->pairs[i], &ignored);
+		for (int j = 0; j < i; j++)
+			if (slice_eq(name, pair_name(edit->pairs[j], &ignored)))
+				return err_set(err, "'%.*s' is given twice", SLICE_ARG(name));
 	}
 	return true;
 }
@@ -204,20 +215,46 @@ static bool validate_edit(struct edit *edit, struct err *err)
 	return ok;
 }
 
-static bool write_pairs(const struct edit *edit, const char *folder, struct err *err)
+static bool write_pair(const struct edit *edit, const char *folder, int i, struct err *err)
 {
 	struct store *store = edit->gateway.store;
-	for (int i = 0; i < edit->count; i++) {
-		char path[STORE_NAME_MAX];
-		struct slice value, name = pair_name(edit->pairs[i], &value);
-		snprintf(path, sizeof(path), "%s%.*s", folder, SLICE_ARG(name));
-		bool ok = value.len > 0
-		              ? store->ops->put(store, path, value, PARAMETER_STRING, NULL, err)
-		              : store->ops->remove(store, path, err);
-		if (!ok)
-			return false;
-	}
-	return true;
+	char path[STORE_NAME_MAX];
+	struct slice value, name = pair_name(edit->pairs[i], &value);
+	snprintf(path, sizeof(path), "%s%.*s", folder, SLICE_ARG(name));
+	return value.len > 0 ? store->ops->put(store, path, value, PARAMETER_STRING, NULL, err)
+	                     : store->ops->remove(store, path, err);
+}
+
+/* Back to what was read; the first error is the one to tell. */
+static bool undo_pair(const struct edit *edit, const char *folder, int i)
+{
+	struct store *store = edit->gateway.store;
+	struct err ignored = { 0 };
+	char path[STORE_NAME_MAX];
+	struct slice value, name = pair_name(edit->pairs[i], &value);
+	snprintf(path, sizeof(path), "%s%.*s", folder, SLICE_ARG(name));
+	const struct parameter *old =
+	    parameter_list_find(&edit->gateway.parameters, slice_of_cstr(path));
+	return old ? store->ops->put(store, path, old->value, old->type, NULL, &ignored)
+	           : store->ops->remove(store, path, &ignored);
+}
+
+/* All of them or none, for a rate without its burst may be no valid service. */
+static bool write_pairs(const struct edit *edit, const char *folder, struct err *err)
+{
+	int written = 0;
+	while (written < edit->count && write_pair(edit, folder, written, err))
+		written++;
+	if (written == edit->count)
+		return true;
+	int kept = 0;
+	for (int i = written; i-- > 0;)
+		kept += !undo_pair(edit, folder, i);
+	char text[ERR_TEXT_MAX];
+	snprintf(text, sizeof(text), "%s", err->text);
+	err_clear(err);
+	return err_set(err, "%.600s; %s", text,
+	    kept ? "some of what was written before could not be put back" : "nothing was written");
 }
 
 static bool edit_open(struct edit *edit, int argc, char **argv, struct err *err)
@@ -252,55 +289,89 @@ static bool edit_run(struct edit *edit, struct err *err)
 	       write_pairs(edit, folder, err);
 }
 
+static bool is_live(const struct settings *s, const char *id)
+{
+	for (size_t i = 0; i < s->live_services.count; i++)
+		if (strcmp(s->live_services.items[i], id) == 0)
+			return true;
+	return false;
+}
+
+static void print_written(const struct edit *edit)
+{
+	printf("%d parameter%s of %s written; apply brings %s live\n", edit->count,
+	    edit->count == 1 ? "" : "s", edit->id, edit->count == 1 ? "it" : "them");
+}
+
 int cmd_set(int argc, char **argv)
 {
 	struct edit edit;
 	struct err err = { 0 };
 	bool ok = edit_open(&edit, argc, argv, &err);
-	if (ok && make_live(&edit.gateway.settings, edit.id))
-		ok = err_set(&err, "'%s' is not in %s; register it first", edit.id,
-		    edit.gateway.settings.live_services_from);
+	if (ok && !is_live(&edit.gateway.settings, edit.id))
+		ok = not_listed(&edit.gateway.settings, edit.id, " (a new one: register it)", &err);
 	ok = ok && edit_run(&edit, &err);
 	if (ok)
-		printf(
-		    "%d parameters of %s written; apply brings them live\n", edit.count, edit.id);
+		print_written(&edit);
 	return edit_close(&edit, ok, &err);
 }
 
-/* The list is its owner's to review: written only when it is a file of its own. */
-static bool write_list(const struct settings *s, const char *without, struct err *err)
-{
-	struct buf text;
-	buf_init(&text, 0);
-	for (size_t i = 0; i < s->live_services.count; i++)
-		if (!without || strcmp(s->live_services.items[i], without) != 0)
-			buf_printf(&text, "%s\n", s->live_services.items[i]);
-	bool ok = file_write_atomic(s->services_file, buf_slice(&text), LIST_FILE_MODE, err);
-	buf_release(&text);
-	return ok;
-}
+/* --- the list --------------------------------------------------------------------------------- */
 
+/* The list is its owner's to review: written only when it is a file of its own. */
 static bool list_is_file(const struct settings *s)
 {
 	return s->services_file && strcmp(s->live_services_from, s->services_file) == 0;
 }
 
-int cmd_register(int argc, char **argv)
+static bool change_list(const struct settings *s, const char *id, bool add, struct err *err)
+{
+	struct buf old, new;
+	buf_init(&old, 0);
+	buf_init(&new, 0);
+	bool ok = file_read(s->services_file, SETTINGS_FILE_MAX_BYTES, &old, err);
+	struct slice text = buf_slice(&old);
+	if (add)
+		service_list_add(text, slice_of_cstr(id), &new);
+	else
+		service_list_drop(text, slice_of_cstr(id), &new);
+	ok = ok && !buf_failed(&new) &&
+	     file_write_atomic(s->services_file, buf_slice(&new), LIST_FILE_MODE, err);
+	buf_release(&old);
+	buf_release(&new);
+	return ok || err_set(err, "no memory for the list of services");
+}
+
+static int write_service(int argc, char **argv, bool may_be_live)
 {
 	struct edit edit;
 	struct err err = { 0 };
 	bool ok = edit_open(&edit, argc, argv, &err);
 	const struct settings *s = &edit.gateway.settings;
 	bool is_new = ok && make_live(&edit.gateway.settings, edit.id);
-	ok = ok && edit_run(&edit, &err);
-	if (ok && is_new && list_is_file(s))
-		ok = write_list(s, NULL, &err);
-	if (ok && is_new && !list_is_file(s))
+	if (ok && !is_new && !may_be_live)
+		ok = err_set(
+		    &err, "'%s' is registered already; `set` changes its parameters", edit.id);
+	ok = ok && edit_run(&edit, &err) &&
+	     (!is_new || !list_is_file(s) || change_list(s, edit.id, true, &err));
+	if (ok && !is_new)
+		print_written(&edit);
+	else if (ok && !list_is_file(s))
 		printf(
 		    "%s is registered; add it to %s, then apply\n", edit.id, s->live_services_from);
 	else if (ok)
 		printf("%s is registered; apply brings it live\n", edit.id);
 	return edit_close(&edit, ok, &err);
+}
+
+int cmd_register(int argc, char **argv)
+{
+	return write_service(argc, argv, false);
+}
+
+int cmd_register_or_set(int argc, char **argv)
+{
+	return write_service(argc, argv, true);
 }
 
 static bool purge(struct edit *edit, struct err *err)
@@ -323,14 +394,17 @@ int cmd_deregister(int argc, char **argv)
 	struct err err = { 0 };
 	bool ok = edit_open(&edit, argc, argv, &err);
 	const struct settings *s = &edit.gateway.settings;
-	bool listed = ok && !make_live(&edit.gateway.settings, edit.id);
+	bool listed = ok && is_live(s, edit.id);
 	if (ok && listed && !list_is_file(s))
 		ok = err_set(
 		    &err, "take '%s' out of %s, then apply", edit.id, s->live_services_from);
-	ok = ok && (!listed || write_list(s, edit.id, &err)) &&
+	else if (ok && !listed && !cmd_options.purge)
+		ok = not_listed(s, edit.id, "", &err);
+	ok = ok && (!listed || change_list(s, edit.id, false, &err)) &&
 	     (!cmd_options.purge || purge(&edit, &err));
 	if (ok)
-		printf("%s is deregistered%s; apply takes it away\n", edit.id,
-		    cmd_options.purge ? ", its parameters are removed" : "; its parameters stay");
+		printf("%s is deregistered%s%s\n", edit.id,
+		    cmd_options.purge ? ", its parameters are removed" : "; its parameters stay",
+		    listed ? "; apply takes it away" : "");
 	return edit_close(&edit, ok, &err);
 }

@@ -300,6 +300,12 @@ static bool bring(const struct deployment *d, const char *from, const char *name
 
 bool deploy(const struct deployment *d, const char *name, struct err *err)
 {
+	const char *master = d->settings->haproxy_master;
+	if (d->way == WAY_RELOAD && !haproxy_is_running(master))
+		return err_set(err,
+		    "%s: HAProxy's master does not answer, so that nothing can be reloaded; "
+		    "nothing was changed",
+		    master);
 	if (bring(d, d->from, name, err))
 		return true;
 	if (!*d->from)

@@ -80,7 +80,7 @@ static const struct cli_command COMMANDS[] = {
 	{ "register", "SERVICE NAME=VALUE...", "write a new service's parameters", "Everything is validated before anything is written. With services_file the service is added to it.", NULL, cmd_register, 2, -1 },
 	{ "deregister", "SERVICE", "take a service out of services_file", NULL, DEREGISTERING, cmd_deregister, 1, 1 },
 	{ "set", "SERVICE NAME=VALUE...", "change parameters of a service; an empty value removes one", NULL, NULL, cmd_set, 2, -1 },
-	{ "import", "SERVICE FILE [NAME=VALUE]...", "register a service from an OpenAPI 3 document", "Takes url, route-prefix, version, methods and scopes from servers, paths and security, and any parameter from x-sallyport. What is given as NAME=VALUE wins.", IMPORTING, cmd_import, 2, -1 },
+	{ "import", "SERVICE FILE [NAME=VALUE]...", "register or change a service by an OpenAPI 3 document", "Takes url, route-prefix, version, methods and scopes from servers, paths and security, and any parameter from x-sallyport. What is given as NAME=VALUE wins.", IMPORTING, cmd_import, 2, -1 },
 	{ "export", "SERVICE", "print a service as an OpenAPI 3 document", NULL, NULL, cmd_export, 1, 1 },
 	{ "throttles", "", "show levels, refusals and top spenders of the running gateway", NULL, THROTTLES, cmd_throttles, 0, 0 },
 	{ "fields", "", "list every parameter and setting, as Markdown", NULL, JSON, cmd_fields, 0, 0 },

@@ -4,6 +4,7 @@
 #include "common/cli.h"
 #include "common/file.h"
 #include "common/json_read.h"
+#include "registry/service_list.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -215,20 +216,9 @@ static void refuse_twice(struct settings *settings, struct findings *findings)
 
 static void add_services(struct settings *settings, struct slice text, struct findings *findings)
 {
-	size_t at = 0;
-	while (at < text.len) {
-		size_t end = at;
-		if (text.ptr[at] == '#')
-			while (end < text.len && text.ptr[end] != '\n')
-				end++;
-		else
-			while (end < text.len && text.ptr[end] != ',' &&
-			       !ascii_is_space(text.ptr[end]))
-				end++;
-		if (end > at && text.ptr[at] != '#')
-			add_service(settings, slice_sub(text, at, end - at), findings);
-		at = end + 1;
-	}
+	struct slice id;
+	while (service_list_next(&text, &id))
+		add_service(settings, id, findings);
 }
 
 static bool load_services(struct settings *settings, struct findings *findings, struct err *err)

@@ -28,6 +28,8 @@ static void find(const struct check *c, const char *leaf, const char *fmt, ...)
 
 static void check_url(const struct check *c, const struct url *url, const char *leaf)
 {
+	if (url->text && url->is_address && strspn(url->host, "0.:") == strlen(url->host))
+		FIND(c, leaf, "\"%s\" is no address to connect to; give the upstream's", url->text);
 	if (url->text && !url->https && !c->settings->upstream_allow_http)
 		FIND(c, leaf, "\"%s\" is not https; give an https URL", url->text);
 }

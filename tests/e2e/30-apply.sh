@@ -24,7 +24,7 @@ for p in cognito/staff/pool-id=eu-west-1_Staff cognito/staff/client/back-office=
 	list="$list${list:+,}$(parameter "${p%%=*}" "${p#*=}")"
 done
 echo "{\"Parameters\":[$list]}" >"$E2E_DIR/parameters.json"
-echo accounts >"$E2E_DIR/services.txt"
+printf '# who is live\naccounts # since v1\n' >"$E2E_DIR/services.txt"
 cat >"$E2E_DIR/gateway.json" <<JSON
 { "environment": "dev", "store": { "kind": "file", "path": "parameters.json" }, "services_file": "services.txt",
   "output_dir": "out", "listen": ["127.0.0.1:$GATEWAY_PORT"], "tls": { "certificate": "tls/server.pem" },
@@ -73,12 +73,20 @@ is "outputs are published" "$(jq -r '.Parameters[] | select(.Name == "/bank/dev/
 like "diff shows what came" "$(registry diff 1 3)" "\+ payments: /v1/payments"
 ok "a service is deregistered" registry deregister payments
 ok "and goes" registry apply
+registry deregister payment 2>"$E2E_DIR/err.txt"; is "what is not live is not deregistered" $? 1
+like "and named" "$(cat "$E2E_DIR/err.txt")" "'payment' is not in .*services.txt"
 is "its route stays with the agent while HAProxy drains" "$(jq -r '.routes | has("payments")' "$E2E_DIR/out/agent.json")" true
 ok "rollback goes back" registry rollback 3
 like "to the revision asked for" "$(running)" "^3-"
 ok "apply goes forward again" registry apply
 
 # --- refusals change nothing
+cp "$E2E_DIR/parameters.json" "$E2E_DIR/p1.json"
+registry register accounts url=https://x version=v1 route-prefix=/v1/x authorizer=staff 2>"$E2E_DIR/err.txt"; is "a live service is not registered over" $? 1
+like "and told what to do" "$(cat "$E2E_DIR/err.txt")" "'accounts' is registered already; .set. changes its parameters"
+registry set acounts throttle-rate=5 2>"$E2E_DIR/err.txt"; is "a service that is none is refused" $? 1
+like "with the nearest" "$(cat "$E2E_DIR/err.txt")" "did you mean 'accounts'"
+ok "and nothing is written" cmp "$E2E_DIR/p1.json" "$E2E_DIR/parameters.json"
 is_unchanged() { [ "$(running)" = "$was" ] && [ "$(current)" = "$was" ] && answers; }
 was=$(current)
 registry set accounts throttle-rate=0 2>"$E2E_DIR/err.txt"; is "a wrong value is refused" $? 1
@@ -95,6 +103,21 @@ mv "$E2E_DIR/tls/gone.pem" "$E2E_DIR/tls/server.pem"
 like "with HAProxy's reason" "$(cat "$E2E_DIR/err.txt")" "HAProxy refuses the configuration: .*server.pem"
 ok "and nothing changed then either" is_unchanged
 ok "mended, it applies" registry apply
+
+cp "$E2E_DIR/gateway.json" "$E2E_DIR/good.json"
+jq '.waf = {crs: ["/nowhere/a.conf"], aws: ["/nowhere/b.conf"], default_ruleset: "aws+crs"}' "$E2E_DIR/good.json" >"$E2E_DIR/gateway.json"
+registry apply 2>"$E2E_DIR/err.txt" >/dev/null; is "what the agent refuses is refused" $? 1
+is "with the agent's reasons, a line each" "$(sed -n '1p; s/^  //p' "$E2E_DIR/err.txt" | grep -c 'error: the agent refuses its configuration, exit code 1:$\|^/nowhere/[ab].conf: ')" "$(wc -l <"$E2E_DIR/err.txt")"
+cp "$E2E_DIR/good.json" "$E2E_DIR/gateway.json"
+was=$(current)
+ok "and nothing changed then either" is_unchanged
+registry set accounts timeout-ms=4321 >/dev/null
+mv "$E2E_DIR/out/master.sock" "$E2E_DIR/out/gone.sock"
+registry apply 2>"$E2E_DIR/err.txt" >/dev/null; is "without a master there is no reload" $? 1
+mv "$E2E_DIR/out/gone.sock" "$E2E_DIR/out/master.sock"
+like "which is told" "$(cat "$E2E_DIR/err.txt")" "master does not answer.*nothing was changed"
+ok "and true" is_unchanged
+ok "with one there is" registry apply
 
 # --- drift
 echo "set map rate.map accounts 7" | socat - "UNIX-CONNECT:$E2E_DIR/out/stats.sock" >/dev/null
@@ -145,5 +168,6 @@ for step in switched live; do
 	is "with its rate" "$(rate accounts)" $n
 	is "and under its name" "$(running)" "$(current)"
 done
+is "the list keeps its comments" "$(cat "$E2E_DIR/services.txt")" $'# who is live\naccounts # since v1'
 history=$(registry history --json)
 is "the history has one current revision" "$(jq '[.[] | select(.current)] | length' <<<"$history")" 1

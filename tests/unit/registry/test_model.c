@@ -136,6 +136,8 @@ static const struct diagnostic DIAGNOSTICS[] = {
 	{ "url", "https://user@host", AT("url"), "\"https://user@host\" is not allowed; give https://host, with :port and /path if need be, and no user, query or fragment" },
 	{ "url", "https://10.0.0.256", AT("url"), "\"https://10.0.0.256\" is not allowed; give https://host, with :port and /path if need be, and no user, query or fragment" },
 	{ "url", "https://h:0", AT("url"), "\"https://h:0\" is not allowed; give https://host, with :port and /path if need be, and no user, query or fragment" },
+	{ "url", "https://0.0.0.0", AT("url"), "\"https://0.0.0.0\" is no address to connect to; give the upstream's" },
+	{ "canary-url", "https://[0::0]:8443", AT("canary-url"), "\"https://[0::0]:8443\" is no address to connect to; give the upstream's" },
 	{ "version", "1", AT("version"), "\"1\" is not allowed; give v1, v2, … v9999" },
 	{ "version", "v2", AT("route-prefix"), "\"/v1/accounts\" does not start with /v2/, as version \"v2\" asks for" },
 	{ "route-prefix", "/v1/", AT("route-prefix"), "\"/v1/\" is not allowed; give segments of letters, digits and . _ ~ - behind slashes, at most 120 bytes, no slash at the end, such as /v1/accounts" },
