@@ -61,6 +61,17 @@ struct cli_program {
 	const struct cli_exit_code *exit_codes; /* beside 0, 1 and 64; may be NULL */
 };
 
+/* An argument NAME=VALUE that a command takes. */
+struct cli_pair {
+	const char *name;   /* NULL ends the table */
+	const char *values; /* "a|b|c" when it is one of these; NULL */
+	const char *help;
+};
+
+/* What help, man page and completion say of the arguments of `commands` (NULL ends it), which are
+ * such. Said once, before cli_main(); the tables outlive it. */
+void cli_describe_pairs(const char *const *commands, const struct cli_pair *table);
+
 /*
  * Parses, runs, returns the exit code. Hidden commands of every program: `--completion
  * bash|zsh|fish` and `--man` print what the packages install.

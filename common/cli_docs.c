@@ -14,6 +14,23 @@ static const struct cli_option help_options[] = {
 	{ 0 },
 };
 
+static const char *const *pair_commands;
+static const struct cli_pair *pair_table;
+
+void cli_describe_pairs(const char *const *commands, const struct cli_pair *table)
+{
+	pair_commands = commands;
+	pair_table = table;
+}
+
+static const struct cli_pair *pairs_of(const struct cli_command *command)
+{
+	for (const char *const *name = pair_commands; command->name && name && *name; name++)
+		if (strcmp(*name, command->name) == 0)
+			return pair_table;
+	return NULL;
+}
+
 /* Words of `text` from column `at`, folded before WIDTH, continued at column `indent`. */
 static void fold(const char *text, int at, int indent, FILE *out)
 {
@@ -100,6 +117,14 @@ static void program_help(const struct cli_program *program, FILE *out)
 	fprintf(out, "\n'%s COMMAND --help' says more about a command.\n", program->name);
 }
 
+static void pairs(const struct cli_pair *table, FILE *out)
+{
+	if (table)
+		fputs("\nNames:\n", out);
+	for (const struct cli_pair *p = table; p && p->name; p++)
+		row(p->name, p->help, out);
+}
+
 void cli_print_help(const struct cli_program *program, const struct cli_command *command, FILE *out)
 {
 	if (!command) {
@@ -113,6 +138,7 @@ void cli_print_help(const struct cli_program *program, const struct cli_command 
 		fputc('\n', out);
 		fold(command->details, 0, 0, out);
 	}
+	pairs(pairs_of(command), out);
 	fputs("\nOptions:\n", out);
 	options(command->options, out);
 	options(program->options, out);
@@ -157,6 +183,19 @@ static void man_options(const struct cli_option *table, FILE *out)
 	}
 }
 
+static void man_pairs(const struct cli_pair *table, FILE *out)
+{
+	for (const struct cli_pair *p = table; p && p->name; p++) {
+		fputs(".TP\n.BR ", out);
+		roff(p->name, out);
+		fputs(" =", out);
+		roff(p->values ? p->values : "VALUE", out);
+		fputc('\n', out);
+		roff(p->help, out);
+		fputc('\n', out);
+	}
+}
+
 static void man_command(const struct cli_command *c, FILE *out)
 {
 	if (c->name) {
@@ -173,6 +212,7 @@ static void man_command(const struct cli_command *c, FILE *out)
 		roff(c->details, out);
 		fputc('\n', out);
 	}
+	man_pairs(pairs_of(c), out);
 	man_options(c->options, out);
 }
 
@@ -231,6 +271,31 @@ static void function_name(const struct cli_program *program, FILE *out)
 		fputc(*c == '-' ? '_' : *c, out);
 }
 
+/* "name=" each, or "name=value" for each value. */
+static void pair_words(const struct cli_pair *table, FILE *out)
+{
+	for (const struct cli_pair *p = table; p && p->name; p++) {
+		const char *value = p->values;
+		if (!value)
+			fprintf(out, "%s= ", p->name);
+		while (value) {
+			int len = (int)strcspn(value, "|");
+			fprintf(out, "%s=%.*s ", p->name, len, value);
+			value = value[len] ? value + len + 1 : NULL;
+		}
+	}
+}
+
+/* bash takes '=' for the end of a word, and wants what stands behind it. */
+static const char COMPLETE_PAIRS[] =
+    "\tlocal whole=${COMP_LINE:0:COMP_POINT}\n"
+    "\twhole=${whole##* }\n"
+    "\tif [[ -n $pairs && $COMP_CWORD -gt 2 && $cur != -* ]]; then\n"
+    "\t\tmapfile -t COMPREPLY < <(compgen -W \"$pairs\" -- \"$whole\")\n"
+    "\t\t[[ ${#COMPREPLY[@]} -ne 1 || $COMPREPLY != *= ]] || compopt -o nospace 2>/dev/null\n"
+    "\t\t[[ $whole != *=* || $COMP_WORDBREAKS != *=* ]] || COMPREPLY=(\"${COMPREPLY[@]#*=}\")\n"
+    "\t\treturn\n\tfi\n";
+
 static void complete_bash(const struct cli_program *program, FILE *out)
 {
 	function_name(program, out);
@@ -240,15 +305,20 @@ static void complete_bash(const struct cli_program *program, FILE *out)
 	long_names(program->options, out);
 	long_names(help_options, out);
 	long_names(program->main ? program->main->options : NULL, out);
-	fputs("'\n\tcase ${COMP_WORDS[1]} in\n", out);
+	fprintf(out, "'%s\n\tcase ${COMP_WORDS[1]} in\n", pair_table ? " pairs=" : "");
 	for (const struct cli_command *c = program->commands; c && c->name; c++) {
 		fprintf(out, "\t%s) words='", c->name);
 		long_names(c->options, out);
 		long_names(program->options, out);
 		long_names(help_options, out);
+		if (pairs_of(c)) {
+			fputs("' pairs='", out);
+			pair_words(pairs_of(c), out);
+		}
 		fputs("' ;;\n", out);
 	}
-	fputs("\tesac\n\tif [[ $cur == -* || $COMP_CWORD -eq 1 ]]; then\n"
+	fprintf(out, "\tesac\n%s", pair_table ? COMPLETE_PAIRS : "");
+	fputs("\tif [[ $cur == -* || $COMP_CWORD -eq 1 ]]; then\n"
 	      "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
 	      "\telse\n\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n\tfi\n}\ncomplete -F ",
 	    out);
@@ -289,6 +359,16 @@ static void fish_options(const struct cli_program *program, const char *command,
 	}
 }
 
+static void fish_pairs(const struct cli_program *program, const struct cli_command *c, FILE *out)
+{
+	if (!pairs_of(c))
+		return;
+	fprintf(out, "complete -c %s -n '__fish_seen_subcommand_from %s' -f -a \"", program->name,
+	    c->name);
+	pair_words(pairs_of(c), out);
+	fputs("\"\n", out);
+}
+
 static void complete_fish(const struct cli_program *program, FILE *out)
 {
 	for (const struct cli_command *c = program->commands; c && c->name; c++) {
@@ -300,8 +380,10 @@ static void complete_fish(const struct cli_program *program, FILE *out)
 	fish_options(program, NULL, help_options, out);
 	if (program->main)
 		fish_options(program, NULL, program->main->options, out);
-	for (const struct cli_command *c = program->commands; c && c->name; c++)
+	for (const struct cli_command *c = program->commands; c && c->name; c++) {
 		fish_options(program, c->name, c->options, out);
+		fish_pairs(program, c, out);
+	}
 }
 
 bool cli_print_completion(const struct cli_program *program, const char *shell, FILE *out)

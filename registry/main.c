@@ -65,6 +65,22 @@ static const struct cli_option VERIFYING[] = {
 	{ .name = NULL },
 };
 
+/* From the table of parameters. */
+#define F(member, name, type, check, required, fallback, min, max, allowed, change, doc) { name, PAIR_VALUES_##type(allowed), doc },
+#define PAIR_VALUES_TEXT(allowed) NULL
+#define PAIR_VALUES_UINT(allowed) NULL
+#define PAIR_VALUES_LIST(allowed) NULL
+#define PAIR_VALUES_URL(allowed)  NULL
+#define PAIR_VALUES_DATE(allowed) NULL
+#define PAIR_VALUES_ENUM(allowed) allowed
+#define PAIR_VALUES_BOOL(allowed) "true|false"
+static const struct cli_pair PARAMETERS[] = {
+#include "registry/model.def"
+	{ .name = NULL },
+};
+#undef F
+static const char *const TAKE_PARAMETERS[] = { "register", "set", "import", NULL };
+
 static const struct cli_command COMMANDS[] = {
 	{ "validate", "", "check settings and parameters, all findings at once", NULL, RENDERING, cmd_validate, 0, 0 },
 	{ "render", "[FOLDER]", "write the configuration to a folder, or print it", NULL, RENDERING, cmd_render, 0, 1 },
@@ -108,5 +124,6 @@ int main(int argc, char **argv)
 		log_error("cannot start libcurl");
 		return EXIT_FAILED;
 	}
+	cli_describe_pairs(TAKE_PARAMETERS, PARAMETERS);
 	return cli_main(&PROGRAM, argc, argv);
 }

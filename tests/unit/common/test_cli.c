@@ -43,10 +43,13 @@ static const struct cli_option check_options[] = {
 	{ "a-name-too-long-for-its-column", 0, CLI_STRING, &config, "VALUE", "on a line of its own", 0, 0 },
 	{ 0 },
 };
+static const struct cli_pair pairs[] = { { "rate", NULL, "how many" }, { "waf", "block|count", "what it does" }, { 0 } };
+static const char *const pair_commands[] = { "set", NULL };
 static const struct cli_command commands[] = {
 	{ "check",  "[FILE]...", "look at the files", ".first\n\n'second' \\ paragraph", check_options, run_command, 0, 2 },
 	{ "render", "FILE",      "write a file",      NULL,                               NULL,          run_command, 1, 1 },
 	{ "all",    "[FILE]...", "take them all",     NULL,                               NULL,          run_command, 0, -1 },
+	{ "set",    "ID NAME=VALUE...", "change it",  NULL,                               NULL,          run_command, 1, -1 },
 	{ 0 },
 };
 static const struct cli_exit_code exit_codes[] = { { 2, "something was found" }, { 0 } };
@@ -230,6 +233,7 @@ static void help_of_the_program_is_exact(void **state)
 	    "  check                     look at the files\n"
 	    "  render                    write a file\n"
 	    "  all                       take them all\n"
+	    "  set                       change it\n"
 	    "\n"
 	    "Options:\n"
 	    "  -c, --config FILE         the configuration, in words enough that this line\n"
@@ -293,9 +297,10 @@ static const char *complete(const char *words, int at)
 	assert_true(fd >= 0 && write(fd, out, strlen(out)) == (ssize_t)strlen(out));
 	close(fd);
 	snprintf(command, sizeof(command),
-	    "bash -c '. %s; COMP_WORDS=(sallyport-x %s); COMP_CWORD=%d; _sallyport_x; "
+	    "bash -c '. %s; COMP_LINE=\"sallyport-x %s\"; COMP_POINT=${#COMP_LINE}; "
+	    "COMP_WORDS=(sallyport-x %s); COMP_CWORD=%d; _sallyport_x; "
 	    "printf \"%%s \" \"${COMPREPLY[@]}\"'",
-	    path, words, at);
+	    path, words, words, at);
 	FILE *pipe = popen(command, "r");
 	offered[fread(offered, 1, sizeof(offered) - 1, pipe)] = '\0';
 	assert_int_equal(pclose(pipe), 0);
@@ -306,12 +311,17 @@ static const char *complete(const char *words, int at)
 static void bash_completes_commands_and_options(void **state)
 {
 	(void)state;
+	cli_describe_pairs(pair_commands, pairs);
 	assert_int_equal(call(&many, "--completion bash"), CLI_OK);
 	assert_string_equal(complete("ch", 1), "check ");
 	assert_string_equal(complete("--c", 1), "--config ");
 	assert_string_equal(complete("check --f", 2), "--force ");
 	assert_string_equal(complete("render --", 2), "--config --help --version ");
 	assert_string_equal(complete("check /dev/nul", 2), "/dev/null ");
+	assert_string_equal(complete("set x r", 3), "rate= ");
+	assert_string_equal(complete("set x rate=1 wa", 4), "waf=block waf=count ");
+	assert_string_equal(complete("set x waf=c", 3), "count ");
+	assert_string_equal(complete("set x --", 3), "--config --help --version ");
 }
 
 static void zsh_and_fish_get_a_script_of_their_own(void **state)
@@ -325,7 +335,19 @@ static void zsh_and_fish_get_a_script_of_their_own(void **state)
 	assert_non_null(
 	    strstr(out, "complete -c sallyport-x -n '__fish_seen_subcommand_from check' -s f -l "
 	                "force -d \"do it \\\"\\$HOME\\\" anyway\"\n"));
+	assert_non_null(strstr(out, "complete -c sallyport-x -n '__fish_seen_subcommand_from set' "
+	                            "-f -a \"rate= waf=block waf=count \"\n"));
 	assert_null(strstr(out, "--man"));
+}
+
+static void names_of_pairs_are_explained(void **state)
+{
+	(void)state;
+	cli_describe_pairs(pair_commands, pairs);
+	assert_int_equal(call(&many, "set --help"), CLI_OK);
+	assert_non_null(strstr(out, "\nNames:\n  rate                      how many\n"));
+	assert_int_equal(call(&many, "--man"), CLI_OK);
+	assert_non_null(strstr(out, "\n.TP\n.BR waf =block|count\nwhat it does\n"));
 }
 
 static void the_nearest_name_is_near(void **state)
@@ -387,6 +409,7 @@ int main(void)
 		cmocka_unit_test(no_line_of_help_is_wider_than_eighty),
 		cmocka_unit_test(man_page_is_escaped),
 		cmocka_unit_test(bash_completes_commands_and_options),
+		cmocka_unit_test(names_of_pairs_are_explained),
 		cmocka_unit_test(zsh_and_fish_get_a_script_of_their_own),
 		cmocka_unit_test(the_nearest_name_is_near),
 		cmocka_unit_test(without_memory_nothing_is_run),
