@@ -190,7 +190,10 @@ int cmd_rollback(int argc, char **argv)
 	ok = ok && lock >= 0 &&
 	     rollback(&gateway.settings, argc > 0 ? argv[0] : NULL, to, &way, &err);
 	if (ok)
-		printf("revision %s is live again: %s\n", to, deploy_way_text(way));
+		printf("revision %s is live again: %s\n"
+		       "the parameters are as they were: apply, or a watch that runs, brings "
+		       "them live again\n",
+		    to, deploy_way_text(way));
 	if (lock >= 0)
 		close(lock);
 	findings_print(&gateway.findings, stderr);
