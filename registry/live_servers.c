@@ -150,6 +150,7 @@ static bool add_state(struct live_servers *servers, const struct slice cells[CEL
 		snprintf(server->address, sizeof(server->address), "%.*s", SLICE_ARG(cells[2]));
 		server->port = (unsigned)port;
 		server->is_on = !(admin & FORCED_MAINTENANCE);
+		server->requests = UINT64_MAX; /* not known yet */
 	}
 	return backend != NULL;
 }
