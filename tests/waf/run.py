@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
-The rules under AWS's names catch what they are for, each of them, and ordinary traffic passes aws+crs. Prints TAP.
+The rules under AWS's names catch what they are for, each of them; aws+crs blocks each class of attack in each place of a request, and ordinary
+traffic passes it. Prints TAP.
 
     run.py --program build/release/sallyport-waf --aws haproxy/waf/aws NAME=PATH[,PATH...] ... [-- OPTION...]
 
-Each NAME=PATH,... is a rule set that ordinary traffic must pass.
+Each NAME=PATH,... is a rule set that ordinary traffic must pass; one whose name begins with aws+crs has to block every class of attack.
 """
 import argparse
 import base64
@@ -18,6 +19,9 @@ import sys
 import tempfile
 
 import yaml
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import matrix  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 USUAL = {"Host": "api.bank.example", "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0", "Accept": "application/json"}
@@ -115,6 +119,14 @@ def test_ordinary(tap, program, name, paths, options):
         tap.test(answer["action"] == "pass", "%s lets pass: %s" % (name, request), json.dumps(answer))
 
 
+def test_matrix(tap, program, name, paths, options):
+    requests = dict(matrix.cases("/v1/accounts"))
+    answers = evaluate(program, [o for path in paths for o in ("--rules", path)] + options, requests)
+    for request in requests:
+        answer = answers.get(request, {"action": "no answer"})
+        tap.test(answer["action"] == "block" and answer["matched"], "%s blocks %s" % (name, request), json.dumps(answer))
+
+
 def main():
     split = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     parser = argparse.ArgumentParser()
@@ -127,6 +139,8 @@ def main():
     for ruleset in arguments.rulesets:
         name, paths = ruleset.split("=", 1)
         test_ordinary(tap, arguments.program, name, paths.split(","), options)
+        if name.startswith("aws+crs"):
+            test_matrix(tap, arguments.program, name, paths.split(","), options)
     print("1..%d" % tap.number)
     sys.exit(1 if tap.failures else 0)
 
