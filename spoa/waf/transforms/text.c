@@ -23,7 +23,10 @@ static bool is_lower(char c)
 	return c >= 'a' && c <= 'z';
 }
 
-static size_t find_first(struct slice in, bool (*test)(char))
+/* Inlined, so that each test is a comparison in the loop and not a call for each byte. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE size_t find_first(struct slice in, bool (*test)(char))
 {
 	size_t i = 0;
 	while (i < in.len && !test(in.ptr[i]))
@@ -32,7 +35,7 @@ static size_t find_first(struct slice in, bool (*test)(char))
 }
 
 /* Each byte that passes `test` becomes byte ^ flip. */
-static struct slice flip_bits(struct slice in, bool (*test)(char), int flip, struct arena *arena)
+INLINE struct slice flip_bits(struct slice in, bool (*test)(char), int flip, struct arena *arena)
 {
 	size_t first = find_first(in, test);
 	struct rewrite w;
@@ -43,7 +46,7 @@ static struct slice flip_bits(struct slice in, bool (*test)(char), int flip, str
 	return rewrite_end(&w);
 }
 
-static struct slice remove_bytes(struct slice in, bool (*test)(char), struct arena *arena)
+INLINE struct slice remove_bytes(struct slice in, bool (*test)(char), struct arena *arena)
 {
 	size_t first = find_first(in, test);
 	struct rewrite w;
