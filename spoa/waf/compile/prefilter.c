@@ -2,6 +2,7 @@
 #include "spoa/waf/compile/prefilter.h"
 
 #include "spoa/waf/compile/dbcache.h"
+#include "spoa/waf/compile/weaken.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -9,6 +10,9 @@
 
 enum {
 	COMPILE_THREADS = 2,
+	/* Hyperscan refuses the patterns of CRS from some 6 KB on, after having tried for a while.
+	 */
+	LARGE_RX_BYTES = 6000,
 	RX_FLAGS = HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY,
 	PHRASE_FLAGS = HS_FLAG_CASELESS | HS_FLAG_SINGLEMATCH,
 };
@@ -160,10 +164,34 @@ static size_t expression_count(const struct operator_data *op)
 	return count;
 }
 
+static bool is_selective(const char *pattern, struct arena *arena)
+{
+	struct operator_context context = { 0 };
+	struct err err = { 0 };
+	struct operator_data *op = operator_compile(
+	    operator_find(SLICE("rx")), slice_of_cstr(pattern), false, &context, arena, &err);
+	bool selective = op && !matches_ordinary_values(op);
+	if (op)
+		operator_release(op);
+	return selective;
+}
+
+/* A pattern too large for a database takes part as one that matches wherever it does. */
+static const char *expression_of(const struct operator_data *op, struct arena *arena)
+{
+	struct slice pattern = operator_argument(op);
+	for (unsigned i = 0; i < WEAKEN_GROUPS && pattern.len > LARGE_RX_BYTES; i++) {
+		const char *weaker = weaken(pattern, i, arena);
+		if (weaker && is_selective(weaker, arena))
+			return weaker;
+	}
+	return pattern.ptr;
+}
+
 static bool add_operator(struct expression_list *list, const struct operator_data *op, unsigned id)
 {
 	if (operator_of(op)->kind == OPERATOR_RX)
-		return add_expression(list, operator_argument(op).ptr, RX_FLAGS, id);
+		return add_expression(list, expression_of(op, list->arena), RX_FLAGS, id);
 	size_t count;
 	const struct slice *phrases = operator_phrases(op, &count);
 	for (size_t i = 0; i < count; i++)
