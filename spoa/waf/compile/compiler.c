@@ -309,7 +309,7 @@ static bool compile_targets(
 		struct target *out = &rule->targets[rule->target_count++];
 		out->variable = t->variable;
 		out->count = t->count;
-		compiler->rules->uses[t->variable->id] = true;
+		rules_use(compiler->rules, t->variable->id);
 		good &= compile_selector(compiler, t, &out->selector);
 		good &= exclude_from(compiler, out, in, t->variable);
 	}

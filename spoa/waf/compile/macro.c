@@ -28,7 +28,7 @@ static bool compile_variable(
 	struct ast_target target;
 	if (!parse_target_text(inner, pos, compiler->errors, &target))
 		return false;
-	compiler->rules->uses[target.variable->id] = true;
+	rules_use(compiler->rules, target.variable->id);
 	*out = (struct macro_part){
 		.variable = target.variable, .key = target.selector, .slot = NO_SLOT
 	};

@@ -184,7 +184,7 @@ struct waf_rules {
 	size_t tx_count;
 	struct tx_preset *presets;
 	size_t preset_count;
-	bool uses[VAR_COUNT]; /* some rule or macro reads it */
+	bool uses[VAR_COUNT]; /* some rule or macro reads it: rules_use() */
 	uint32_t slot_score[3];
 	struct operator_data **operators; /* to release */
 	size_t operator_count;
@@ -196,6 +196,14 @@ struct tx_preset {
 	uint32_t slot;
 	struct slice value;
 };
+
+/* A size is that of a collection, which is then needed, too. */
+static inline void rules_use(struct waf_rules *rules, enum variable_id id)
+{
+	rules->uses[id] = true;
+	if (id == VAR_ARGS_COMBINED_SIZE)
+		rules->uses[VAR_ARGS] = true;
+}
 
 static inline bool bit_has(const uint64_t *bits, size_t i)
 {

@@ -377,10 +377,22 @@ static bool include(struct reader *reader, const struct sec_line *line)
 	return load_path(reader, path, line->words[1].pos);
 }
 
+/* As Include, but what is not there is no error. */
+static bool include_optional(struct reader *reader, const struct sec_line *line)
+{
+	const char *path = resolve(reader, line->words[1].text);
+	glob_t found;
+	if (!path)
+		return out_of_memory(reader, line->words[0].pos);
+	int result = glob(path, GLOB_NOSORT, NULL, &found);
+	globfree(&found);
+	return result == GLOB_NOMATCH || load_path(reader, path, line->words[1].pos);
+}
+
 /* clang-format off */
 static const struct directive directives[] = {
 	{ "Include",                       1, 1,  include },
-	{ "IncludeOptional",               1, 1,  include },
+	{ "IncludeOptional",               1, 1,  include_optional },
 	{ "SecAction",                     1, 1,  sec_action },
 	{ "SecArgumentSeparator",          1, 1,  argument_separator },
 	{ "SecArgumentsLimit",             1, 1,  arguments_limit },
