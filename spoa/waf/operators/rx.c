@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct rx {
 	pcre2_code *code; /* NULL when the argument has a macro */
@@ -173,15 +174,18 @@ static const pcre2_code *code_for(
 	return data->rx->code;
 }
 
-/* One search from `from` on. The limit is what the budget allows; running into it uses all of it
- * up. */
-static enum op_result search(
-    const pcre2_code *code, struct slice input, size_t from, const struct op_run *run)
+/*
+ * A match that begins at `from` to `last`. The limit is what the budget allows; running into it
+ * uses all of it up.
+ */
+static enum op_result search_window(
+    const pcre2_code *code, struct slice input, size_t from, size_t last, const struct op_run *run)
 {
 	uint64_t left = run->budget->steps_left;
 	uint32_t limit = left < RX_MATCH_LIMIT ? (uint32_t)left : RX_MATCH_LIMIT;
 	struct op_scratch *s = run->scratch;
 	pcre2_set_match_limit(s->context, limit);
+	pcre2_set_offset_limit(s->context, last);
 	int rc = pcre2_match(code, (PCRE2_SPTR)(input.ptr ? input.ptr : ""), input.len, from, 0,
 	    s->captures, s->context);
 	if (rc >= 0)
@@ -190,6 +194,53 @@ static enum op_result search(
 		return OP_NO_MATCH;
 	op_charge(run, limit);
 	return OP_EXHAUSTED;
+}
+
+/* What this thread has worked; 0 where that cannot be known. */
+static uint64_t cpu_ns(void)
+{
+	struct timespec now;
+	return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0
+	           ? (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec
+	           : 0;
+}
+
+static size_t next_window(size_t window, uint64_t spent_ns)
+{
+	if (spent_ns > RX_WINDOW_SLOW_NS * window)
+		return window / 2 < RX_WINDOW_MIN ? RX_WINDOW_MIN : window / 2;
+	return window * 2 > RX_WINDOW_MAX ? RX_WINDOW_MAX : window * 2;
+}
+
+/*
+ * PCRE2 counts its matching anew for each place a match may begin at, and does not count the steps
+ * of a repeated character: with a pattern like \|[|a-z]+/ a long value of nothing but | costs its
+ * length squared, seconds for 60 KB, below any limit. So a long value is searched in pieces by
+ * where a match begins, and what the thread worked for each is charged.
+ */
+static enum op_result search_long(
+    const pcre2_code *code, struct slice input, size_t from, const struct op_run *run)
+{
+	enum op_result result = OP_NO_MATCH;
+	uint64_t before = cpu_ns();
+	size_t window = RX_WINDOW_MIN;
+	while (result == OP_NO_MATCH && from <= input.len) {
+		result = search_window(code, input, from, from + window - 1, run);
+		uint64_t after = cpu_ns();
+		if (!op_charge(run, (after - before) / RX_NS_PER_STEP))
+			return OP_EXHAUSTED;
+		from += window;
+		window = next_window(window, after - before);
+		before = after;
+	}
+	return result;
+}
+
+static enum op_result search(
+    const pcre2_code *code, struct slice input, size_t from, const struct op_run *run)
+{
+	return input.len > RX_LONG_BYTES ? search_long(code, input, from, run)
+	                                 : search_window(code, input, from, PCRE2_UNSET, run);
 }
 
 static struct slice group(const struct op_scratch *scratch, struct slice input, size_t n)

@@ -8,9 +8,16 @@
 
 enum {
 	/* The manual's flags: . takes newlines too, $ is the very end. */
-	RX_OPTIONS = PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY,
+	RX_OPTIONS = (int)(PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_USE_OFFSET_LIMIT),
 	/* Backtracks of one match, whatever is left of the budget. About 10 ms. */
 	RX_MATCH_LIMIT = 500000,
+	/* Longer values are searched in pieces of so many places where a match may begin. */
+	RX_LONG_BYTES = 1024,
+	RX_WINDOW_MIN = 64,
+	RX_WINDOW_MAX = 512,
+	RX_WINDOW_SLOW_NS = 1000, /* per place: then pieces become smaller */
+	/* What a step of the budget is worth of such a search: the default budget is 100 ms. */
+	RX_NS_PER_STEP = 50,
 	RX_HEAP_LIMIT_KIB = 4096,
 	RX_STACK_MIN_BYTES = 32 << 10,
 	RX_STACK_MAX_BYTES = 1 << 20,

@@ -234,6 +234,58 @@ static void phrases_are_listed_lower_case_without_doubles(void **state)
 /* ---- budget and limits
  * --------------------------------------------------------------------------- */
 
+/* A long value is searched in pieces, and what is found does not depend on that. */
+static void long_values_are_searched_as_short_ones(void **state)
+{
+	enum { LEN = 5000 };
+	static const struct {
+		const char *pattern, *end; /* what the value ends with, behind dots */
+		enum op_result result;
+		const char *matched;
+	} cases[] = {
+		{ "needle(\\d+)", "a needle42", OP_MATCH, "needle42" },
+		{ "needle$", "needle", OP_MATCH, "needle" },
+		{ "^needle", "needle", OP_NO_MATCH, "" },
+		{ "(?<=x)y", "xy", OP_MATCH, "y" },
+		{ "(?<=x)y", "zy", OP_NO_MATCH, "" },
+		{ "\\by", ".y", OP_MATCH, "y" },
+		{ "$", "y", OP_MATCH, "" },
+		{ "[^.]", "y", OP_MATCH, "y" },
+		{ "^\\.+(y)$", "y", OP_MATCH, NULL },
+	};
+	static char value[LEN + 1];
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (size_t len = 1000; len < LEN; len += 61) {
+			struct bench b;
+			struct op_match match = { .count = 0 };
+			size_t end = strlen(cases[i].end);
+			memset(value, '.', len);
+			memcpy(value + len - end, cases[i].end, end);
+			bench_open(&b, "rx", slice_of_cstr(cases[i].pattern));
+			assert_int_equal(
+			    bench_run(&b, slice_of(value, len), &match), cases[i].result);
+			if (cases[i].result == OP_MATCH && cases[i].matched)
+				assert_true(
+				    slice_eq(match.matched, slice_of_cstr(cases[i].matched)));
+			bench_close(&b);
+		}
+}
+
+/* Steps of a repeated character are not PCRE2's to count: the square of 60 KB would take seconds.
+ */
+static void a_search_that_takes_the_square_of_its_value_ends(void **state)
+{
+	enum { LEN = 60000 };
+	static char value[LEN];
+	struct bench b;
+	(void)state;
+	memset(value, '|', LEN);
+	bench_open(&b, "rx", SLICE("\\|(?:[|a-z]+/)?(?:cat|dog)"));
+	assert_int_equal(bench_run(&b, slice_of(value, LEN), NULL), OP_EXHAUSTED);
+	bench_close(&b);
+}
+
 static void catastrophic_backtracking_ends_without_an_answer(void **state)
 {
 	(void)state;
@@ -473,6 +525,8 @@ int main(void)
 		cmocka_unit_test(only_capturing_operators_capture),
 		cmocka_unit_test(phrases_are_listed_lower_case_without_doubles),
 		cmocka_unit_test(catastrophic_backtracking_ends_without_an_answer),
+		cmocka_unit_test(long_values_are_searched_as_short_ones),
+		cmocka_unit_test(a_search_that_takes_the_square_of_its_value_ends),
 		cmocka_unit_test(empty_budget_gives_no_answer),
 		cmocka_unit_test(expanded_argument_replaces_the_written_one),
 		cmocka_unit_test(broken_arguments_are_refused_with_a_reason),
