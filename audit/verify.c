@@ -46,6 +46,7 @@ struct verify {
 	struct tombstone new_tombstone;
 	struct hash new_tombstone_link;
 
+	uint64_t file_size;          /* of the current segment, with what does not count */
 	struct payload_codec *codec; /* of the current segment; NULL: content is not opened */
 	bool done;                   /* the end of the range */
 	bool is_range;
@@ -123,6 +124,13 @@ static struct range records_of(const struct block_head *head)
 
 /* ---- One block against the chain. */
 
+/* What was put in may have moved blocks behind where the file counts. */
+static void look_around(const struct verify *v, struct segment_reader *reader, uint64_t from)
+{
+	reader->size = v->file_size;
+	segment_reader_seek(reader, from);
+}
+
 /* Does another block of the file link to this head, or its own signature vouch for it? */
 static bool is_vouched_for(
     struct verify *v, struct segment_reader *reader, const struct block *block)
@@ -134,21 +142,21 @@ static bool is_vouched_for(
 	if (block_is_signed(block->head.kind))
 		return verifier_check(v->options->verifier, &block->head.seal, head,
 		           block->payload) == SIGNATURE_OK;
-	segment_reader_seek(reader, 0);
+	look_around(v, reader, 0);
 	while (segment_reader_next_head(reader, &behind, &why) == READ_BLOCK)
 		if (hash_eq(&behind.head.prev, &link))
 			return true;
 	return false;
 }
 
-/* Is there, behind `from`, a block that begins with record `first`? */
-static bool comes_later(struct segment_reader *reader, uint64_t from, uint64_t first)
+/* Does the block that belongs here stand further back in the file? */
+static bool comes_later(const struct verify *v, struct segment_reader *reader, uint64_t at)
 {
 	struct block block;
 	enum block_result why;
-	segment_reader_seek(reader, from);
+	look_around(v, reader, at);
 	while (segment_reader_next_head(reader, &block, &why) == READ_BLOCK)
-		if (block.head.kind == BLOCK_RECORDS && block.head.first == first)
+		if (block.head.offset == at && block.at != at)
 			return true;
 	return false;
 }
@@ -156,10 +164,10 @@ static bool comes_later(struct segment_reader *reader, uint64_t from, uint64_t f
 static bool found_gap(struct verify *v, struct segment_reader *reader, const struct block *block)
 {
 	const struct block_head *head = &block->head;
-	if (head->first > v->next && comes_later(reader, block->at, v->next))
+	if (head->offset > block->at && comes_later(v, reader, block->at))
 		return found(v, FINDING_REORDERED, block->at, records_of(head),
-		    "the block of record %" PRIu64 " stands before that of record %" PRIu64,
-		    head->first, v->next);
+		    "the block of byte %" PRIu64 " stands here, and the one of here behind it",
+		    head->offset);
 	if (head->first > v->next)
 		return found(v, FINDING_MISSING, block->at,
 		    (struct range){ v->next, head->first - 1 }, "%" PRIu64 " records were removed",
@@ -491,14 +499,18 @@ static void report_lost(
 	    said->resumes_end, said->resumes_segment);
 }
 
-static bool is_first_block(struct verify *v, const struct block *block, struct segment_start *said)
+static bool is_first_block(struct verify *v, struct segment_reader *reader,
+    const struct block *block, struct segment_start *said)
 {
 	const struct block_head *head = &block->head;
 	if (!check_identity(v, block))
 		return false;
-	if (head->kind != BLOCK_SEGMENT || head->offset != 0)
-		return found(v, FINDING_CHANGED, 0, records_of(head),
-		    "this segment does not begin with its first block");
+	if (head->offset > 0)
+		return found(v, comes_later(v, reader, 0) ? FINDING_REORDERED : FINDING_MISSING, 0,
+		    records_of(head), "the first block of this segment is not where it belongs");
+	if (head->kind != BLOCK_SEGMENT)
+		return found(
+		    v, FINDING_CHANGED, 0, records_of(head), "this segment does not begin as one");
 	if (!check_seal(v, block))
 		return false;
 	return segment_start_parse(block->payload, said) ||
@@ -512,7 +524,7 @@ static bool start_segment(
 {
 	struct segment_start said;
 	bool is_origin = !v->knows_log || !v->has_before;
-	if (!is_first_block(v, block, &said))
+	if (!is_first_block(v, reader, block, &said))
 		return false;
 	struct block copy = *block;
 	unsigned char head_bytes[BLOCK_HEAD_BYTES];
@@ -553,9 +565,30 @@ static bool is_before_head(const struct verify *v, uint64_t offset)
 	           (head->segment == v->segment && checkpoint_end(&v->head_file) > offset));
 }
 
+/* Behind where a segment that was not closed counts, a crash may have left anything. */
+static bool check_behind_end(struct verify *v, const struct segment_reader *reader)
+{
+	if (v->before.kind != BLOCK_END || v->file_size == reader->size)
+		return true;
+	return found(v, FINDING_INSERTED, reader->offset, (struct range){ v->next, 0 },
+	    "%" PRIu64 " bytes were put behind the end of the segment",
+	    v->file_size - reader->size);
+}
+
+static bool found_torn(struct verify *v, struct segment_reader *reader)
+{
+	struct block block;
+	enum block_result why;
+	uint64_t at = reader->offset;
+	if (segment_reader_next_head(reader, &block, &why) == READ_BLOCK && block.head.offset != at)
+		return found_gap(v, reader, &block);
+	return found(v, FINDING_CHANGED, at, (struct range){ v->next ? v->next : 1, 0 },
+	    "a block does not end where it should");
+}
+
 /* What is left of a file behind its last good block. */
-static bool check_rest(struct verify *v, const struct segment_reader *reader,
-    enum read_result result, enum block_result why, bool is_last, uint64_t limit)
+static bool check_rest(struct verify *v, struct segment_reader *reader, enum read_result result,
+    enum block_result why, bool is_last, uint64_t limit)
 {
 	const struct range next = { v->next ? v->next : 1, 0 };
 	if (result == READ_FAILED)
@@ -565,7 +598,7 @@ static bool check_rest(struct verify *v, const struct segment_reader *reader,
 		return found(v, FINDING_TRUNCATED, reader->offset, next,
 		    "the file has %" PRIu64 " bytes of %" PRIu64, reader->size, limit);
 	if (result == READ_END)
-		return true;
+		return check_behind_end(v, reader);
 	if (is_last && !is_before_head(v, reader->offset)) {
 		note(v, reader->offset, v->next,
 		    "%" PRIu64
@@ -573,10 +606,9 @@ static bool check_rest(struct verify *v, const struct segment_reader *reader,
 		    reader->size - reader->offset);
 		return true;
 	}
-	return result == READ_TORN
-	           ? found(v, FINDING_CHANGED, reader->offset, next,
-	                 "a block does not end where it should")
-	           : found(v, FINDING_CHANGED, reader->offset, next, "%s", block_result_text(why));
+	if (result == READ_TORN)
+		return found_torn(v, reader);
+	return found(v, FINDING_CHANGED, reader->offset, next, "%s", block_result_text(why));
 }
 
 static void check_blocks(struct verify *v, struct segment_reader *reader, uint64_t previous,
@@ -615,6 +647,7 @@ static void check_segment(struct verify *v, size_t index)
 		found(v, FINDING_UNREADABLE, 0, no_records, "%s", err.text);
 		return;
 	}
+	v->file_size = reader.size;
 	segment_reader_limit(&reader, limit);
 	v->report->segments++;
 	check_blocks(v, &reader, previous, index + 1 == v->list.count, limit);

@@ -212,6 +212,73 @@ static void a_block_behind_the_end_is_inserted(void **state)
 	expect(FINDING_INSERTED, 3, 21);
 }
 
+static const char *segment_name(int segment)
+{
+	static char name[16];
+	snprintf(name, sizeof(name), "%08d.seg", segment);
+	return name;
+}
+
+/* The first record of a block, or the next one: 8 records in each segment, in blocks 1 and 3. */
+static uint64_t record_of(int segment, size_t block)
+{
+	static const uint64_t of[] = { 1, 1, 5, 5, 9, 9 };
+	return (uint64_t)(segment - 1) * 8 + of[block];
+}
+
+static void every_removed_block_is_named(void **state)
+{
+	(void)state;
+	for (int segment = 1; segment <= 3; segment++)
+		for (size_t block = 0; block < 6; block++) {
+			size_t order[5], count = 0;
+			for (size_t i = 0; i < 6; i++)
+				if (i != block)
+					order[count++] = i;
+			restore(NULL);
+			rewrite(segment_name(segment), order, count);
+			expect(block == 5 ? FINDING_TRUNCATED : FINDING_MISSING, (uint64_t)segment,
+			    record_of(segment, block));
+		}
+}
+
+static void every_repeated_block_is_named(void **state)
+{
+	(void)state;
+	for (int segment = 1; segment <= 3; segment++)
+		for (size_t block = 0; block < 6; block++)
+			for (size_t at = block + 1; at <= 6; at++) {
+				size_t order[7], count = 0;
+				for (size_t i = 0; i < 6; i++) {
+					if (i == at)
+						order[count++] = block;
+					order[count++] = i;
+				}
+				if (at == 6)
+					order[count++] = block;
+				restore(NULL);
+				rewrite(segment_name(segment), order, count);
+				expect(FINDING_INSERTED, (uint64_t)segment,
+				    at == 6 && segment < 3 ? (uint64_t)segment * 8 + 1
+				                           : record_of(segment, block));
+			}
+}
+
+static void all_swapped_blocks_are_named(void **state)
+{
+	(void)state;
+	for (int segment = 1; segment <= 3; segment++)
+		for (size_t i = 0; i < 6; i++)
+			for (size_t j = i + 1; j < 6; j++) {
+				size_t order[] = { 0, 1, 2, 3, 4, 5 };
+				order[i] = j;
+				order[j] = i;
+				restore(NULL);
+				rewrite(segment_name(segment), order, 6);
+				expect(FINDING_REORDERED, (uint64_t)segment, record_of(segment, j));
+			}
+}
+
 static void a_truncated_segment_is_truncated(void **state)
 {
 	(void)state;
@@ -479,6 +546,9 @@ int main(void)
 		cmocka_unit_test_setup(swapped_blocks_are_reordered, restore),
 		cmocka_unit_test_setup(a_repeated_block_is_inserted, restore),
 		cmocka_unit_test_setup(a_block_behind_the_end_is_inserted, restore),
+		cmocka_unit_test_setup(every_removed_block_is_named, restore),
+		cmocka_unit_test_setup(every_repeated_block_is_named, restore),
+		cmocka_unit_test_setup(all_swapped_blocks_are_named, restore),
 		cmocka_unit_test_setup(a_truncated_segment_is_truncated, restore),
 		cmocka_unit_test_setup(a_truncated_tail_is_truncated, restore),
 		cmocka_unit_test_setup(a_tail_cut_anywhere_is_found, restore),
