@@ -97,6 +97,19 @@ rm "$audit_log/ship.json"
 tap_run "shipping without a note of how far it came" ship
 is "asks the stream" "$(shipped)" "$last $last $last in order"
 
+# A group with a key; a stream of its own gets the whole log again. What the service here does not know, such as deletion
+# protection, is said and does not stop the shipping.
+key_arn=$(boto "print(c('kms').describe_key(KeyId='$wrap_key')['KeyMetadata']['Arn'])")
+tap_run "a group is made with a KMS key" "$audit" ship --log "$audit_log" --key "$dir/keys/wrapping.key" --group /sallyport/keyed --group-kms-key "$key_arn" --stream other
+is "which encrypts it, for 90 days" "$(boto "g = c('logs').describe_log_groups(logGroupNamePrefix='/sallyport/keyed')['logGroups'][0]; print(g['kmsKeyId'] == '$key_arn', g['retentionInDays'])")" "True 90"
+is "the other stream has all of it" "$(boto "
+l = c('logs'); n = 0; t = None
+while True:
+    r = l.get_log_events(logGroupName='/sallyport/keyed', logStreamName='other', startFromHead=True, limit=10000, **({'nextToken': t} if t else {}))
+    if not r['events'] or r['nextForwardToken'] == t: break
+    n += len(r['events']); t = r['nextForwardToken']
+print(n)")" "$last"
+
 # An outage: nobody listens at the endpoint; then it is back.
 ship_follow() { exec "$audit" ship --follow --log "$audit_log" --key "$dir/keys/wrapping.key" --group /sallyport/audit --existing-group; }
 ship_follow 2>>"$dir/ship.err" &
