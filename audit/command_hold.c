@@ -5,7 +5,7 @@
  * where there is none.
  */
 #include "audit/command.h"
-#include "audit/receiver.h"
+#include "audit/listen.h"
 #include "audit/spool.h"
 #include "common/log.h"
 
@@ -21,6 +21,7 @@
 enum {
 	SOCKET_FD = 3,
 	SPOOL_FD = 4,
+	STREAM_FD = 5,
 	FDS_FROM = 10,
 	PAUSE_MIN_MS = 50,
 	PAUSE_MAX_MS = 5000,
@@ -28,27 +29,35 @@ enum {
 };
 
 static const char *listen_on = "127.0.0.1:5140";
+static const char *listen_tcp;
 static bool once;
 
 static const struct cli_option options[] = {
 	{ "listen", 0, CLI_STRING, &listen_on, "ADDRESS",
 	    "datagram socket to hold: HOST:PORT or a path (127.0.0.1:5140)", 0, 0 },
+	{ "listen-tcp", 0, CLI_STRING, &listen_tcp, "ADDRESS", "TCP socket to hold, too: HOST:PORT",
+	    0, 0 },
 	{ "once", 0, CLI_FLAG, &once, NULL, "do not start the command again", 0, 0 },
 	{ 0 },
 };
 
-/* What is held: the socket, and the memory in which lines wait. */
+/* What is held: the sockets, and the memory in which lines wait. */
 struct held {
 	int socket, spool;
+	int stream; /* -1: none */
 };
 
 static bool hand_over(const struct held *held)
 {
 	char pid[16];
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	bool has_stream = held->stream >= 0;
 	return dup2(held->socket, SOCKET_FD) == SOCKET_FD &&
-	       dup2(held->spool, SPOOL_FD) == SPOOL_FD && setenv("LISTEN_FDS", "2", 1) == 0 &&
-	       setenv("LISTEN_FDNAMES", "records:spool", 1) == 0 &&
+	       dup2(held->spool, SPOOL_FD) == SPOOL_FD &&
+	       (!has_stream || dup2(held->stream, STREAM_FD) == STREAM_FD) &&
+	       setenv("LISTEN_FDS", has_stream ? "3" : "2", 1) == 0 &&
+	       setenv("LISTEN_FDNAMES", has_stream ? "records:spool:stream" : "records:spool", 1) ==
+	           0 &&
 	       setenv("LISTEN_PID", pid, 1) == 0;
 }
 
@@ -130,25 +139,27 @@ static int hold(const struct held *held, char **command)
 	}
 }
 
+/* Out of the way of the numbers they get in the child. */
+static bool take(int *held, int fd)
+{
+	*held = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FDS_FROM);
+	if (fd >= 0)
+		close(fd);
+	return *held >= 0;
+}
+
 static int run(int argc, char **argv)
 {
 	struct err err = { 0 };
 	(void)argc; /* argv ends with NULL */
 	log_init("sallyport-audit hold", LOG_LEVEL_INFO);
-	/* Out of the way of the numbers they get in the child. */
-	int socket = receiver_bind(listen_on, &err), memory = spool_memfd();
-	if (socket < 0)
-		return command_fail(&err);
-	const struct held held = {
-		.socket = fcntl(socket, F_DUPFD_CLOEXEC, FDS_FROM),
-		.spool = memory < 0 ? -1 : fcntl(memory, F_DUPFD_CLOEXEC, FDS_FROM),
-	};
-	if (held.socket < 0 || held.spool < 0) {
+	struct held held = { -1, -1, -1 };
+	if (!take(&held.socket, listen_bind_datagrams(listen_on, &err)) ||
+	    (listen_tcp && !take(&held.stream, listen_bind_stream(listen_tcp, &err))) ||
+	    !take(&held.spool, spool_memfd())) {
 		err_set(&err, "cannot hold: %s", strerror(errno));
 		return command_fail(&err);
 	}
-	close(socket);
-	close(memory);
 	return hold(&held, argv);
 }
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 static const char *listen_on = "127.0.0.1:5140", *status_on = "127.0.0.1:9105";
+static const char *listen_tcp;
 static const char *spool, *when_full = "count", *immutable = "auto";
 static uint64_t remove_after_s = 600;
 static uint64_t commit_ms = 500, segment_mib = 256, spool_mib = 128, stop_s = 10;
@@ -16,6 +17,7 @@ static bool always, short_retention;
 static const struct cli_option options[] = {
 	COMMAND_OPTION_FOLDER,
 	{ "listen", 0, CLI_STRING, &listen_on, "ADDRESS", "receive datagrams on HOST:PORT or a socket path (127.0.0.1:5140); a socket handed over by LISTEN_FDS goes first", 0, 0 },
+	{ "listen-tcp", 0, CLI_STRING, &listen_tcp, "ADDRESS", "also receive syslog over TCP on HOST:PORT, for HAProxys elsewhere", 0, 0 },
 	{ "status", 0, CLI_STRING, &status_on, "ADDRESS", "/metrics, /healthz and /ready on HOST:PORT (127.0.0.1:9105); 'none': nowhere", 0, 0 },
 	COMMAND_OPTION_SIGNING_KEY,
 	COMMAND_OPTION_PUBLIC_KEY,
@@ -65,6 +67,7 @@ static int run(int argc, char **argv)
 			.retention_days = retention_days,
 		},
 		.listen = listen_on,
+		.listen_stream = listen_tcp,
 		.status = strcmp(status_on, "none") == 0 ? NULL : status_on,
 		.commit_ms = always ? 0 : (unsigned)commit_ms,
 		.spool = spool,

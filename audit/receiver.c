@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/receiver.h"
 
-#include <errno.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
 	ROUNDS_MAX = 16, /* at once, before the loop looks at anything else */
-	LISTEN_FDS_START = 3,
-	LISTEN_FDS_MAX = 32,
 	STOP_ROUNDS_MAX = 4096,
 };
 
@@ -26,122 +20,6 @@ struct receiver {
 	struct receiver_counters counters;
 	uint32_t overflow; /* the kernel's counter, which wraps */
 };
-
-/* ---- Sockets. */
-
-static int fail(struct err *err, const char *address, const char *what)
-{
-	err_set(err, "%s '%s': %s", what, address, strerror(errno));
-	return -1;
-}
-
-/* Above the system's limit as root, else as much as it grants. Drops are counted by the kernel. */
-static void set_options(int fd)
-{
-	int bytes = RECEIVER_BUFFER_BYTES, on = 1;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) != 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-	setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on));
-}
-
-static int bind_unix(const char *path, struct err *err)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	size_t len = strlen(path);
-	if (len >= sizeof(address.sun_path)) {
-		errno = ENAMETOOLONG;
-		return fail(err, path, "cannot listen on");
-	}
-	memcpy(address.sun_path, path, len + 1);
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return fail(err, path, "cannot listen on");
-	unlink(path);
-	mode_t mask = umask(0117); /* owner and group */
-	int bound = bind(fd, (struct sockaddr *)&address, sizeof(address));
-	umask(mask);
-	if (bound == 0)
-		return fd;
-	fail(err, path, "cannot listen on");
-	close(fd);
-	return -1;
-}
-
-static bool split_address(const char *address, char *host, size_t size, const char **port)
-{
-	const char *colon = strrchr(address, ':');
-	size_t len = colon ? (size_t)(colon - address) : 0;
-	if (!colon || len == 0 || len >= size)
-		return false;
-	memcpy(host, address, len);
-	host[len] = '\0';
-	if (host[0] == '[' && host[len - 1] == ']') {
-		host[len - 1] = '\0';
-		memmove(host, host + 1, len - 1);
-	}
-	*port = colon + 1;
-	return true;
-}
-
-static int bind_udp(const char *address, struct err *err)
-{
-	const struct addrinfo hints = {
-		.ai_socktype = SOCK_DGRAM,
-		.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
-	};
-	struct addrinfo *list;
-	char host[256];
-	const char *port;
-	if (!split_address(address, host, sizeof(host), &port) ||
-	    getaddrinfo(host, port, &hints, &list) != 0) {
-		err_set(err, "'%s' is no address: HOST:PORT with numbers, or a path", address);
-		return -1;
-	}
-	int fd = socket(list->ai_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || bind(fd, list->ai_addr, list->ai_addrlen) != 0) {
-		fail(err, address, "cannot listen on");
-		if (fd >= 0)
-			close(fd);
-		fd = -1;
-	}
-	freeaddrinfo(list);
-	return fd;
-}
-
-int receiver_bind(const char *address, struct err *err)
-{
-	int fd = address[0] == '/' ? bind_unix(address, err) : bind_udp(address, err);
-	if (fd >= 0)
-		set_options(fd);
-	return fd;
-}
-
-/* The first datagram socket that was handed over, or -1. */
-static int inherited(void)
-{
-	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	uint64_t listen_pid, count;
-	if (!pid || !fds || !slice_to_u64(slice_of_cstr(pid), INT32_MAX, &listen_pid) ||
-	    listen_pid != (uint64_t)getpid() ||
-	    !slice_to_u64(slice_of_cstr(fds), LISTEN_FDS_MAX, &count))
-		return -1;
-	for (int fd = LISTEN_FDS_START; fd < LISTEN_FDS_START + (int)count; fd++) {
-		int type;
-		socklen_t len = sizeof(type);
-		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_DGRAM)
-			return fd;
-	}
-	return -1;
-}
-
-int receiver_socket(const char *address, struct err *err)
-{
-	int fd = inherited();
-	if (fd < 0)
-		return receiver_bind(address, err);
-	set_options(fd);
-	return fd;
-}
 
 /* ---- Reading. */
 

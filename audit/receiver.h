@@ -10,17 +10,7 @@
 #include <ev.h>
 #include <stdatomic.h>
 
-enum { RECEIVER_BUFFER_BYTES = 128 << 20 };
-
 struct receiver;
-
-/*
- * A datagram socket: inherited (sd_listen_fds(3): LISTEN_FDS, LISTEN_PID), else bound to `address`,
- * which is HOST:PORT, [HOST]:PORT or a path from "/". -1 with err set.
- */
-int receiver_socket(const char *address, struct err *err);
-/* Bound to the address, never inherited: for the process that holds the socket. */
-int receiver_bind(const char *address, struct err *err);
 
 /* Takes the descriptor over. NULL: no memory. */
 struct receiver *receiver_new(struct ev_loop *loop, int fd, struct spool *spool);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/server.h"
 
+#include "audit/listen.h"
 #include "audit/receiver.h"
 #include "audit/status_server.h"
+#include "audit/stream.h"
 #include "audit/writer.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -20,6 +22,7 @@ struct server {
 	struct spool *spool;
 	struct writer *writer;
 	struct receiver *receiver;
+	struct stream *stream; /* NULL: none is wanted */
 	struct status_server *status;
 	ev_signal sigterm, sigint;
 	ev_timer tick;
@@ -46,6 +49,9 @@ enum value {
 	V_LATE,
 	V_DUPLICATES,
 	V_DROPS,
+	V_CONNECTIONS,
+	V_REFUSED,
+	V_BROKEN,
 	V_PAUSES,
 	V_BUFFER,
 	V_SPOOL,
@@ -66,7 +72,7 @@ enum value {
 static const struct {
 	const char *name, *type, *help;
 } metrics[VALUES] = {
-	[V_LINES]         = { "received_lines_total", "counter", "datagrams read" },
+	[V_LINES]         = { "received_lines_total", "counter", "lines read: datagrams, messages of streams" },
 	[V_BYTES]         = { "received_bytes_total", "counter", "bytes in them" },
 	[V_RECORDS]       = { "records_total", "counter", "valid records taken" },
 	[V_INVALID]       = { "invalid_records_total", "counter", "lines that are not one JSON object, kept and marked" },
@@ -76,6 +82,9 @@ static const struct {
 	[V_LATE]          = { "late_records_total", "counter", "records that came after their hole was told" },
 	[V_DUPLICATES]    = { "duplicate_records_total", "counter", "records whose number had come before" },
 	[V_DROPS]         = { "socket_drops_total", "counter", "datagrams the kernel dropped on the socket" },
+	[V_CONNECTIONS]   = { "stream_connections", "gauge", "connections that send records" },
+	[V_REFUSED]       = { "stream_refused_total", "counter", "connections beyond the limit" },
+	[V_BROKEN]        = { "stream_broken_total", "counter", "connections that ended within a message, or sent none" },
 	[V_PAUSES]        = { "receiver_pauses_total", "counter", "times the spool was full" },
 	[V_BUFFER]        = { "socket_buffer_bytes", "gauge", "receive buffer of the socket" },
 	[V_SPOOL]         = { "spool_bytes", "gauge", "records waiting in memory" },
@@ -101,11 +110,17 @@ static void collect(struct server *server, uint64_t values[VALUES])
 {
 	const struct intake_counters *intake = writer_counters(server->writer);
 	struct receiver_counters receiver;
+	struct stream_counters stream = { 0 };
 	struct writer_state writer;
 	receiver_counters(server->receiver, &receiver);
+	if (server->stream)
+		stream_counters(server->stream, &stream);
 	writer_state(server->writer, &writer);
-	values[V_LINES] = receiver.lines;
-	values[V_BYTES] = receiver.bytes;
+	values[V_LINES] = receiver.lines + stream.lines;
+	values[V_BYTES] = receiver.bytes + stream.bytes;
+	values[V_CONNECTIONS] = stream.connections;
+	values[V_REFUSED] = stream.refused;
+	values[V_BROKEN] = stream.broken;
 	values[V_RECORDS] = get(&intake->records);
 	values[V_INVALID] = get(&intake->invalid);
 	values[V_GAPS] = get(&intake->gaps);
@@ -184,7 +199,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 	(void)events;
 	receiver_counters(server->receiver, &counters);
 	writer_note_drops(server->writer, counters.drops);
-	receiver_mark(server->receiver);
+	if (!server->stream || stream_drain(server->stream))
+		receiver_mark(server->receiver);
 }
 
 static void watch_signals(struct server *server)
@@ -217,13 +233,21 @@ static struct writer *start_writer(struct server *server, struct journal *journa
 	return started;
 }
 
+static bool start_stream(struct server *server, struct err *err)
+{
+	int fd = listen_stream(server->options->listen_stream, err);
+	if (fd >= 0)
+		server->stream = stream_new(server->loop, fd, server->spool);
+	return server->stream || err_set(err, "no memory to start");
+}
+
 /* The socket comes first: while the log is opened and recovered, records wait in it. */
 static bool start(struct server *server, struct err *err)
 {
 	const struct server_options *options = server->options;
 	bool survives;
 	server->spool = spool_open(options->spool, options->spool_bytes, &survives, err);
-	int fd = server->spool ? receiver_socket(options->listen, err) : -1;
+	int fd = server->spool ? listen_datagrams(options->listen, err) : -1;
 	if (fd < 0)
 		return false;
 	if (!survives)
@@ -240,6 +264,8 @@ static bool start(struct server *server, struct err *err)
 	server->receiver = receiver_new(server->loop, fd, server->spool);
 	if (!server->receiver)
 		return err_set(err, "no memory to start");
+	if (options->listen_stream && !start_stream(server, err))
+		return false;
 	ev_timer_init(&server->tick, on_tick, 1., 1.);
 	server->tick.data = server;
 	ev_timer_start(server->loop, &server->tick);
@@ -258,10 +284,10 @@ static void tell_start(struct server *server)
 	log_info("receiving on %s into %s, segment %" PRIu64 ", socket buffer %" PRIu64 " KiB",
 	    server->options->listen, server->options->journal.folder, writer.segment,
 	    receiver.buffer_bytes / 1024);
-	if (receiver.buffer_bytes < RECEIVER_BUFFER_BYTES)
+	if (receiver.buffer_bytes < LISTEN_BUFFER_BYTES)
 		log_warning("the socket's buffer is small: raise net.core.rmem_max to %d or give "
 		            "CAP_NET_ADMIN, or records are lost when the disk is slow",
-		    RECEIVER_BUFFER_BYTES);
+		    LISTEN_BUFFER_BYTES);
 	if (server->options->journal.immutable && !writer.has_attributes)
 		log_warning("the append-only attribute cannot be set here");
 }
@@ -282,11 +308,14 @@ bool server_run(const struct server_options *options, struct err *err)
 		log_info("stopping");
 		systemd_notify("STOPPING=1");
 		receiver_stop(server.receiver);
+		if (server.stream)
+			stream_stop(server.stream);
 	}
 	status_server_free(server.status);
 	if (server.writer)
 		safe = writer_stop(server.writer);
 	receiver_free(server.receiver);
+	stream_free(server.stream);
 	spool_free(server.spool);
 	if (!safe)
 		err_set(err, "records were lost at the end");

@@ -12,11 +12,12 @@ enum server_when_full {
 
 struct server_options {
 	struct journal_options journal;
-	const char *listen; /* datagrams: HOST:PORT or a path */
-	const char *status; /* HOST:PORT for /metrics, /healthz, /ready; NULL: none */
-	unsigned commit_ms; /* 0: each batch is synced at once */
-	const char *spool;  /* a file on a tmpfs; NULL: inherited, or private memory */
-	size_t spool_bytes; /* of records that wait for the disk */
+	const char *listen;        /* datagrams: HOST:PORT or a path */
+	const char *listen_stream; /* TCP: HOST:PORT; NULL: none */
+	const char *status;        /* HOST:PORT for /metrics, /healthz, /ready; NULL: none */
+	unsigned commit_ms;        /* 0: each batch is synced at once */
+	const char *spool;         /* a file on a tmpfs; NULL: inherited, or private memory */
+	size_t spool_bytes;        /* of records that wait for the disk */
 	enum server_when_full when_full;
 	unsigned stop_ms;
 	unsigned expire_wait_ms; /* after the start, before anything is removed */

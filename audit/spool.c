@@ -352,7 +352,7 @@ static void read_overflow(struct msghdr *header, uint32_t *overflow)
 			memcpy(overflow, CMSG_DATA(c), sizeof(*overflow));
 }
 
-static void wake_writer(struct spool *spool)
+void spool_wake(struct spool *spool)
 {
 	pthread_mutex_lock(&spool->mutex);
 	pthread_cond_signal(&spool->filled);
@@ -373,8 +373,21 @@ int spool_receive(struct spool *spool, int fd, uint32_t *overflow, uint64_t *byt
 		add(shared, (uint32_t)i, line);
 	}
 	if (n > 0)
-		wake_writer(spool);
+		spool_wake(spool);
 	return n > 0 ? n : 0;
+}
+
+/* The round before it is done: a next process must not look for its rest. */
+bool spool_put(struct spool *spool, struct slice line)
+{
+	struct shared *shared = spool->shared;
+	assert(line.len <= SPOOL_LINE_MAX_BYTES);
+	if (spool_is_full(spool))
+		return false;
+	if (shared->headers[0].msg_len)
+		clear_round(shared);
+	add(shared, NOTE_NONE, line);
+	return true;
 }
 
 void spool_mark(struct spool *spool)

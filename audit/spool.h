@@ -51,6 +51,12 @@ uint64_t spool_recover(struct spool *spool, const struct log_id *log, uint64_t n
 int spool_receive(struct spool *spool, int fd, uint32_t *overflow, uint64_t *bytes);
 bool spool_is_full(const struct spool *spool);
 /*
+ * A line that came otherwise, of at most SPOOL_LINE_MAX_BYTES. False: no room. The writer hears of
+ * it with spool_wake().
+ */
+bool spool_put(struct spool *spool, struct slice line);
+void spool_wake(struct spool *spool);
+/*
  * Once a second, after the socket was found empty: what is in the spool now is all that was sent
  * before. Nothing while the writer has not passed the mark before.
  */

@@ -85,25 +85,30 @@ pids+=("$haproxy")
 eventually 10 answers "$status_port" /healthz && eventually 10 answers "$http_port" / ||
 	{ tap_fail "the daemon and HAProxy start"; tap_done; exit 1; }
 answers "$http_port" / # at least one more, so that the count below does not depend on the probe
-sleep 1
+settled() { # nothing comes any more
+	local count=$(query --count)
+	sleep 1
+	[ "$count" -gt 0 ] && [ "$(query --count)" = "$count" ]
+}
+eventually 30 settled
 before=$(query --count)
 
 # ---- Load, five kills.
 h2load --h1 -n "$requests" -c 16 -t 1 "http://127.0.0.1:$http_port/load" >"$dir/load.out" 2>&1 &
 load=$!
 pids+=("$load")
-killed=0
-while kill -0 "$load" 2>/dev/null && [ "$killed" -lt 5 ]; do
-	sleep 0.4
+kills() { grep -c 'ended by signal 9' "$dir/serve.err"; }
+killed() { [ "$(kills)" -gt "$1" ]; }
+kill_daemon() { # and see that it is gone: one that is ending could be found twice
+	local before=$(kills) worker
 	worker=$(ps -o pid= --ppid "$holder" | tr -d ' ')
-	[ -n "$worker" ] && kill -9 "$worker" 2>/dev/null && killed=$((killed + 1))
+	[ -n "$worker" ] && kill -9 "$worker" 2>/dev/null && eventually 20 killed "$before"
+}
+while [ "$(kills)" -lt 5 ]; do # under load, as long as that lasts
+	sleep 0.4
+	kill_daemon
 done
 wait "$load"
-while [ "$killed" -lt 5 ]; do
-	worker=$(ps -o pid= --ppid "$holder" | tr -d ' ')
-	[ -n "$worker" ] && kill -9 "$worker" 2>/dev/null && killed=$((killed + 1))
-	sleep 0.4
-done
 done_requests=$(sed -n 's/^requests: .* \([0-9]*\) succeeded.*/\1/p' "$dir/load.out")
 is "HAProxy answered every request" "$done_requests" "$requests"
 is "the daemon was killed five times" "$(grep -c 'ended by signal 9' "$dir/serve.err")" 5
@@ -121,8 +126,10 @@ load=$!
 sleep 0.2
 kill -USR2 "$haproxy"
 wait "$load"
-answers "$http_port" /reloaded
-sleep 1.5
+processes() { query | jq -r .seq | cut -d- -f1 | sort -u | wc -l; }
+both_heard() { answers "$http_port" /reloaded; sleep 0.6; [ "$(processes)" = 2 ]; }
+eventually 60 both_heard # the new process may come after the load
+eventually 30 settled
 per_process() { query | jq -r .seq | awk -F- '{ n[$1]++; if ($2 > max[$1]) max[$1] = $2 } END { for (p in n) { printf "%s ", (n[p] == max[p]) ? "whole" : "gap"; count++ } print count }'; }
 is "no record is missing over a reload" "$(per_process)" "whole whole 2"
 
@@ -132,7 +139,7 @@ curl -s -o /dev/null -A "$hostile" "http://127.0.0.1:$http_port/hostile"
 curl -s -o /dev/null -A "$(head -c 8000 /dev/zero | tr '\0' 'x')" "http://127.0.0.1:$http_port/long"
 printf 'GET /\x22\x3e HTTP/1.1\r\nhost: x\r\nuser-agent: a\tb\r\n\r\n' | socat -t1 - "TCP:127.0.0.1:$http_port" >/dev/null
 printf 'BROKEN\r\n\r\n' | socat -t1 - "TCP:127.0.0.1:$http_port" >/dev/null
-sleep 1.5
+eventually 30 settled
 is "a hostile user agent is one record" "$(query --where path=/hostile --count)" 1
 is "8 KB of user agent are one record" "$(query --where path=/long | jq -r '.ua | length')" 8000
 is "a refused request is a record" "$(query --status 400 --count)" 1
