@@ -116,9 +116,11 @@ static bool tell_gap(struct intake *intake, const struct seq_finding *gap, int64
 	event_uint(&event, "from", gap->from);
 	event_uint(&event, "to", gap->to);
 	event_uint(&event, "missing", gap->missing);
+	if (!event_append(&event, intake->journal, now_ms))
+		return false;
 	count(&intake->counters.gaps, 1);
 	count(&intake->counters.missing, gap->missing);
-	return event_append(&event, intake->journal, now_ms);
+	return true;
 }
 
 static bool tell_joined(struct intake *intake, const struct seq_finding *joined, int64_t now_ms)
@@ -128,18 +130,23 @@ static bool tell_joined(struct intake *intake, const struct seq_finding *joined,
 	event_uint(&event, "source", joined->source);
 	event_uint(&event, "at", joined->from);
 	event_uint(&event, "watched_from", joined->to);
+	if (!event_append(&event, intake->journal, now_ms))
+		return false;
 	count(&intake->counters.joined, 1);
-	return event_append(&event, intake->journal, now_ms);
+	return true;
 }
 
+/* False: no memory; what was not told stays due. */
 static bool tell_findings(struct intake *intake, int64_t now_ms)
 {
 	struct seq_finding finding;
-	bool ok = true;
-	while (seqtrack_next(intake->track, &finding))
-		ok &= finding.what == SEQ_GAP ? tell_gap(intake, &finding, now_ms)
-		                              : tell_joined(intake, &finding, now_ms);
-	return ok;
+	while (seqtrack_next(intake->track, &finding)) {
+		if (!(finding.what == SEQ_GAP ? tell_gap(intake, &finding, now_ms)
+		                              : tell_joined(intake, &finding, now_ms)))
+			return false;
+		seqtrack_done(intake->track);
+	}
+	return true;
 }
 
 bool intake_tick(struct intake *intake, int64_t now_ms)

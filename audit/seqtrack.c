@@ -279,27 +279,29 @@ void seqtrack_tick(struct seqtrack *track)
 	}
 }
 
-static bool next_of(struct source *s, struct seq_finding *finding)
+bool seqtrack_next(struct seqtrack *track, struct seq_finding *finding)
 {
-	if (s->joined) {
-		*finding = (struct seq_finding){ SEQ_JOINED, s->id, s->joined, s->watched, 0 };
-		s->joined = 0;
-		return true;
-	}
-	if (s->gaps_told == s->gap_count)
+	while (track->telling < track->count && !has_to_tell(track->sources[track->telling]))
+		track->telling++;
+	if (track->telling == track->count) {
+		track->telling = 0;
 		return false;
-	const struct gap *gap = &s->gaps[s->gaps_told++ % SEQ_GAPS_MAX];
-	*finding = (struct seq_finding){ SEQ_GAP, s->id, gap->from, gap->to, gap->missing };
+	}
+	const struct source *s = track->sources[track->telling];
+	const struct gap *gap = &s->gaps[s->gaps_told % SEQ_GAPS_MAX];
+	*finding = s->joined
+	               ? (struct seq_finding){ SEQ_JOINED, s->id, s->joined, s->watched, 0 }
+	               : (struct seq_finding){ SEQ_GAP, s->id, gap->from, gap->to, gap->missing };
 	return true;
 }
 
-bool seqtrack_next(struct seqtrack *track, struct seq_finding *finding)
+void seqtrack_done(struct seqtrack *track)
 {
-	for (; track->telling < track->count; track->telling++)
-		if (next_of(track->sources[track->telling], finding))
-			return true;
-	track->telling = 0;
-	return false;
+	struct source *s = track->sources[track->telling];
+	if (s->joined)
+		s->joined = 0;
+	else
+		s->gaps_told++;
 }
 
 /* ---- State. */

@@ -50,9 +50,13 @@ enum seq_result seqtrack_note(struct seqtrack *track, struct slice seq);
  * A second is over, and all that had been sent when it began was noted. Gaps become due.
  */
 void seqtrack_tick(struct seqtrack *track);
-/* What is due, each once. Gaps that do not fit in the window are due at once; of more than
- * SEQ_GAPS_MAX the last is widened, and its `missing` stays exact. */
+/*
+ * What is due, until seqtrack_done() says that it was told. False: nothing. Gaps that do not fit in
+ * the window are due at once; of more than SEQ_GAPS_MAX the last is widened, and its `missing`
+ * stays exact.
+ */
 bool seqtrack_next(struct seqtrack *track, struct seq_finding *finding);
+void seqtrack_done(struct seqtrack *track);
 
 /* ---- State. */
 

@@ -23,10 +23,19 @@ static void ticks(struct seqtrack *track, int count)
 		seqtrack_tick(track);
 }
 
+/* As one that tells it at once. */
+static bool next(struct seqtrack *track, struct seq_finding *finding)
+{
+	if (!seqtrack_next(track, finding))
+		return false;
+	seqtrack_done(track);
+	return true;
+}
+
 static void expect_gap(struct seqtrack *track, uint64_t source, uint64_t from, uint64_t to)
 {
 	struct seq_finding gap;
-	assert_true(seqtrack_next(track, &gap));
+	assert_true(next(track, &gap));
 	assert_int_equal(gap.what, SEQ_GAP);
 	assert_int_equal(gap.source, source);
 	assert_int_equal(gap.from, from);
@@ -37,7 +46,7 @@ static void expect_gap(struct seqtrack *track, uint64_t source, uint64_t from, u
 static void expect_joined(struct seqtrack *track, uint64_t source, uint64_t at)
 {
 	struct seq_finding joined;
-	assert_true(seqtrack_next(track, &joined));
+	assert_true(next(track, &joined));
 	assert_int_equal(joined.what, SEQ_JOINED);
 	assert_int_equal(joined.source, source);
 	assert_int_equal(joined.from, at);
@@ -47,23 +56,23 @@ static void expect_joined(struct seqtrack *track, uint64_t source, uint64_t at)
 static void expect_nothing(struct seqtrack *track)
 {
 	struct seq_finding finding;
-	assert_false(seqtrack_next(track, &finding));
+	assert_false(next(track, &finding));
 }
 
 /* What the next process would know. */
 static struct seqtrack *reloaded(struct seqtrack *track, char *text, size_t size)
 {
-	struct seqtrack *next = seqtrack_new();
+	struct seqtrack *later = seqtrack_new();
 	struct buf state;
 	buf_init(&state, SEQ_SAVED_MAX_BYTES);
 	seqtrack_save(track, &state);
 	assert_false(buf_failed(&state));
-	assert_non_null(next);
-	assert_true(seqtrack_load(next, buf_slice(&state)));
+	assert_non_null(later);
+	assert_true(seqtrack_load(later, buf_slice(&state)));
 	if (text)
 		snprintf(text, size, "%.*s", (int)state.len, state.data);
 	buf_release(&state);
-	return next;
+	return later;
 }
 
 static int setup(void **state)
@@ -115,6 +124,21 @@ static void the_first_records_of_a_source_can_be_missing(void **state)
 	expect_nothing(*state);
 	note(*state, 9, SEQ_FIRST_MAX + 1);
 	expect_joined(*state, 9, SEQ_FIRST_MAX + 1);
+}
+
+static void what_was_not_told_stays_due(void **state)
+{
+	struct seq_finding gap;
+	note(*state, 7, 2);
+	note(*state, 7, 4);
+	ticks(*state, 10);
+	for (int i = 0; i < 3; i++) {
+		assert_true(seqtrack_next(*state, &gap));
+		assert_int_equal(gap.to, 1);
+	}
+	seqtrack_done(*state);
+	expect_gap(*state, 7, 3, 3);
+	expect_nothing(*state);
 }
 
 static void a_hole_is_told_after_its_grace(void **state)
@@ -241,7 +265,7 @@ static void many_holes_lose_nothing(void **state)
 	for (uint64_t i = 1; i <= 4001; i += 2)
 		note(*state, 7, i);
 	ticks(*state, 10);
-	for (; seqtrack_next(*state, &gap); told++)
+	for (; next(*state, &gap); told++)
 		missing += gap.missing;
 	assert_int_equal(missing, 2000);
 	assert_int_equal(told, SEQ_GAPS_MAX);
@@ -269,78 +293,78 @@ static void an_order_that_a_restart_cuts_is_no_gap(void **state)
 	for (uint64_t i = 1; i <= 1000; i++)
 		note(*state, 7, i);
 	note(*state, 7, 1003);
-	struct seqtrack *next = reloaded(*state, NULL, 0);
-	assert_int_equal(note(next, 7, 1002), SEQ_NEW);
-	assert_int_equal(note(next, 7, 1001), SEQ_NEW);
-	assert_int_equal(note(next, 7, 1001), SEQ_DUPLICATE);
-	ticks(next, 10);
-	expect_nothing(next);
-	seqtrack_free(next);
+	struct seqtrack *later = reloaded(*state, NULL, 0);
+	assert_int_equal(note(later, 7, 1002), SEQ_NEW);
+	assert_int_equal(note(later, 7, 1001), SEQ_NEW);
+	assert_int_equal(note(later, 7, 1001), SEQ_DUPLICATE);
+	ticks(later, 10);
+	expect_nothing(later);
+	seqtrack_free(later);
 }
 
 static void a_hole_before_a_restart_is_told_after_it(void **state)
 {
 	note(*state, 7, 1);
 	note(*state, 7, 3);
-	struct seqtrack *next = reloaded(*state, NULL, 0);
-	ticks(next, SEQ_GRACE_TICKS);
-	expect_nothing(next);
-	note(next, 7, 5);
-	ticks(next, 10);
-	expect_gap(next, 7, 2, 2);
-	expect_gap(next, 7, 4, 4);
-	expect_nothing(next);
-	seqtrack_free(next);
+	struct seqtrack *later = reloaded(*state, NULL, 0);
+	ticks(later, SEQ_GRACE_TICKS);
+	expect_nothing(later);
+	note(later, 7, 5);
+	ticks(later, 10);
+	expect_gap(later, 7, 2, 2);
+	expect_gap(later, 7, 4, 4);
+	expect_nothing(later);
+	seqtrack_free(later);
 }
 
 static void a_hole_over_a_restart_is_told(void **state)
 {
 	note(*state, 7, 1);
 	note(*state, 7, 2);
-	struct seqtrack *next = reloaded(*state, NULL, 0);
-	note(next, 7, 40);
-	ticks(next, 10);
-	expect_gap(next, 7, 3, 39);
-	expect_nothing(next);
-	seqtrack_free(next);
+	struct seqtrack *later = reloaded(*state, NULL, 0);
+	note(later, 7, 40);
+	ticks(later, 10);
+	expect_gap(later, 7, 3, 39);
+	expect_nothing(later);
+	seqtrack_free(later);
 }
 
 static void what_was_told_before_a_restart_is_not_told_again(void **state)
 {
 	note(*state, 7, 1);
-	struct seqtrack *next = reloaded(*state, NULL, 0);
-	note(next, 7, 3); /* noted again */
-	note(next, 7, 6);
-	seqtrack_gap_was_told(next, 7, 2, 2);
-	ticks(next, 10);
-	expect_gap(next, 7, 4, 5);
-	expect_nothing(next);
-	assert_int_equal(note(next, 7, 2), SEQ_LATE);
-	seqtrack_free(next);
+	struct seqtrack *later = reloaded(*state, NULL, 0);
+	note(later, 7, 3); /* noted again */
+	note(later, 7, 6);
+	seqtrack_gap_was_told(later, 7, 2, 2);
+	ticks(later, 10);
+	expect_gap(later, 7, 4, 5);
+	expect_nothing(later);
+	assert_int_equal(note(later, 7, 2), SEQ_LATE);
+	seqtrack_free(later);
 }
 
 static void what_did_not_fit_and_was_told_is_not_told_again(void **state)
 {
 	note(*state, 7, 1);
-	struct seqtrack *next = reloaded(*state, NULL, 0);
-	note(next, 7, 1000000);
-	seqtrack_gap_was_told(next, 7, 2, 1000000 - SEQ_WINDOW);
-	expect_nothing(next);
-	ticks(next, 10);
-	expect_gap(next, 7, 1000000 - SEQ_WINDOW + 1, 999999);
-	expect_nothing(next);
-	seqtrack_free(next);
+	struct seqtrack *later = reloaded(*state, NULL, 0);
+	note(later, 7, 1000000);
+	seqtrack_gap_was_told(later, 7, 2, 1000000 - SEQ_WINDOW);
+	expect_nothing(later);
+	ticks(later, 10);
+	expect_gap(later, 7, 1000000 - SEQ_WINDOW + 1, 999999);
+	expect_nothing(later);
+	seqtrack_free(later);
 }
 
 static void a_joined_source_stays_one(void **state)
 {
 	note(*state, 7, 5000);
 	expect_joined(*state, 7, 5000);
-	struct seqtrack *next = reloaded(*state, NULL, 0);
-	note(next, 7, 5005);
-	ticks(next, 10);
-	expect_nothing(next);
-	seqtrack_free(next);
+	struct seqtrack *later = reloaded(*state, NULL, 0);
+	note(later, 7, 5005);
+	ticks(later, 10);
+	expect_nothing(later);
+	seqtrack_free(later);
 }
 
 /* Of many holes the oldest are told when the state is saved, so that none is lost. */
@@ -350,15 +374,15 @@ static void many_holes_are_not_lost_over_a_restart(void **state)
 	uint64_t missing = 0;
 	for (uint64_t i = 1; i <= 41; i += 2)
 		note(*state, 7, i);
-	struct seqtrack *next = reloaded(*state, NULL, 0);
-	for (; seqtrack_next(*state, &gap); missing += gap.missing)
+	struct seqtrack *later = reloaded(*state, NULL, 0);
+	for (; next(*state, &gap); missing += gap.missing)
 		assert_int_equal(gap.missing, 1);
 	assert_int_equal(missing, 20 - SEQ_SAVED_HOLES_MAX);
-	ticks(next, 10);
-	for (; seqtrack_next(next, &gap); missing += gap.missing)
+	ticks(later, 10);
+	for (; next(later, &gap); missing += gap.missing)
 		assert_int_equal(gap.missing, 1);
 	assert_int_equal(missing, 20);
-	seqtrack_free(next);
+	seqtrack_free(later);
 }
 
 static void a_full_state_fits(void **state)
@@ -432,6 +456,7 @@ int main(void)
 		    many_holes_are_not_lost_over_a_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_state_fits, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_state_is_not_loaded, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_was_not_told_stays_due, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hole_is_told_after_its_grace, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    numbers_that_overtake_each_other_are_no_hole, setup, teardown),
