@@ -89,7 +89,7 @@ certificates() {
 configure() {
 	local p=/bank/dev
 	jq '.services = ["status-v1"] | .public_url = "https://gateway.test" | .upstream.ca_file = "/etc/sallyport/tls/ca.pem"
-		| .agent.reload_command = ["/usr/bin/pkill", "-HUP", "-x", "sallyport-spoa"]
+		| .agent.timeout_ms = 10000 | .agent.reload_command = ["/usr/bin/pkill", "-HUP", "-x", "sallyport-spoa"]
 		| .authorizers = {staff: {issuer: "https://localhost:9443/staff", ca_file: "/etc/sallyport/tls/ca.pem"},
 			customers: {issuer: "https://localhost:9443/customers", ca_file: "/etc/sallyport/tls/ca.pem"}}' \
 		/etc/sallyport/gateway.json >/tmp/gateway.json && cp /tmp/gateway.json /etc/sallyport/gateway.json
@@ -132,7 +132,7 @@ use_packages() {
 	[ "$tap_bad" -eq 0 ] || tail -n 15 /var/log/sallyport-* | sed 's/^/# /'
 }
 
-# Under systemd the new package's script restarts the agent behind its socket; here this does.
+# And back. Under systemd the new package's script restarts the agent behind its socket; here this does.
 upgrade() {
 	local failed=/tmp/failed pid old
 	: >$failed
@@ -146,15 +146,17 @@ upgrade() {
 	pid=$!
 	echo >>/etc/sallyport/gateway.json
 	tap_run "they upgrade" dpkg --force-confold -i $(printf '/debs/newer/%s_*.deb ' $ours)
-	for _ in 1 2 3; do
+	for signal in TERM KILL TERM; do
 		old=$(cat /run/agent.pid)
-		kill "$old"
+		kill -"$signal" "$old"
 		wait_for sh -c "! kill -0 $old"
 		sleep 1
 	done
 	touch /tmp/enough
 	wait $pid
-	tap_run "no request failed ($(wc -l </tmp/codes)) while the packages were upgraded and the agent restarted three times" sh -c "! grep . $failed"
+	tap_run "no request failed ($(wc -l </tmp/codes)) while the packages were upgraded and the agent stopped twice and killed once" sh -c "! grep . $failed"
+	tap_run "they are downgraded" apt-get -q -y --allow-downgrades -o Dpkg::Options::=--force-confold install $(printf '/debs/%s_*.deb ' $ours)
+	tap_run "and the older agent answers" wait_for answers
 	tap_run "a changed conffile stays" jq -e '.services == ["status-v1"]' /etc/sallyport/gateway.json
 }
 
