@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Targets: deps all run test unit e2e lint fuzz tsan crs matrix bench bench-quick bench-waf scale soak install deb clean (make help)
+# Targets: deps all run test unit e2e lint fuzz tsan crs matrix compose packages bench bench-quick bench-waf scale soak install deb clean
 
 V      ?= release
 B      := build/$(V)
@@ -127,6 +127,10 @@ crs: deps
 	@./tests/run.sh crs waf-differential
 matrix: deps
 	@./tests/run.sh matrix
+compose: deps
+	@./tests/run.sh compose
+packages: deps
+	@./tests/run.sh packages
 bench: deps
 	@./tests/bench/waf.sh
 	@./tests/bench/run.sh
@@ -167,7 +171,7 @@ clean:
 help:
 	@sed -n 's/^# Targets: //p' Makefile
 
-.PHONY: all deps run test unit e2e lint fuzz tsan crs matrix bench bench-quick bench-waf scale soak install deb clean help \
+.PHONY: all deps run test unit e2e lint fuzz tsan crs matrix compose packages bench bench-quick bench-waf scale soak install deb clean help \
 	unit-binaries fuzz-binaries test-tools
 .SECONDARY:
 Q ?= @
