@@ -105,3 +105,37 @@ cp -r "$E2E_DIR/audit-keys" "$E2E_DIR/restored/keys"
 ok "a copy taken while it is written proves itself with the new key" says '^intact: [0-9]+ records '
 ok "and says that its content was decrypted" says 'content decrypted$'
 ok "an anchor is printed" "$STACK_BIN/sallyport-audit" anchor --log "$E2E_DIR/audit" --public-key "$E2E_DIR/audit-keys/public.pem"
+
+# --- the disk of the audit log is full
+small=$E2E_DIR/small
+mkdir "$small"
+if ! mount -t tmpfs -o size=1m tmpfs "$small" 2>/dev/null; then
+	tap_skip "a full disk" "needs the right to mount"
+	exit 0
+fi
+trap 'code=$?; stack_stop; umount "$small"; (exit $code); e2e_end' EXIT
+free_port small_port
+free_port small_status
+keys=$E2E_DIR/audit-keys
+stack_spawn full "$STACK_BIN/sallyport-audit" serve --listen "127.0.0.1:$small_port" --status "127.0.0.1:$small_status" --log "$small" \
+	--signing-key "$keys/signing.pem" --public-key "$keys/public.pem" --key "$keys/wrapping.key" --immutable off
+ready_says() { curl -s "http://127.0.0.1:$small_status/ready" | grep -qx "$1"; }
+pending() { curl -s "http://127.0.0.1:$small_status/metrics" | grep -qE "^sallyport_audit_pending_records $1$"; }
+log_says() { grep -q "$1" "$E2E_DIR/logs/full.log"; }
+ok "disk: ready" eventually 20 ready_says ready
+python3 - "$small_port" <<'PY'
+import json, os, socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(3000):
+    s.sendto(b"<134>1 - - - - - - " + json.dumps({"n": i, "x": os.urandom(600).hex()}).encode(), ("127.0.0.1", int(sys.argv[1])))
+PY
+ok "disk: full, and /ready says so" eventually 30 ready_says "degraded: the disk takes nothing"
+ok "disk: the log says why" log_says "cannot write: No space left on device; received records wait$"
+ok "disk: records wait" pending "[1-9][0-9]*"
+mount -o remount,size=64m "$small"
+ok "disk: with room the log is written again" eventually 30 log_says "the log is written again after [0-9]* ms$"
+ok "disk: nothing waits any longer" eventually 30 pending 0
+kill "$PID_full"
+wait "$PID_full" 2>/dev/null
+"$STACK_BIN/sallyport-audit" verify --log "$small" --public-key "$keys/public.pem" >"$E2E_DIR/out" 2>&1
+ok "disk: and is whole" says '^intact: [0-9]+ records '
