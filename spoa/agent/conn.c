@@ -227,7 +227,8 @@ static void keep(struct conn *conn, struct slice rest)
 	}
 }
 
-/* Among those that are held, from when the first of its frames was; whoever has just come counts. */
+/* Among those that are held, from when the first of its frames was; whoever has just come counts.
+ */
 static void hold(struct conn *conn, bool progress)
 {
 	struct conn_pool *pool = conn->pool;

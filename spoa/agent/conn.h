@@ -8,8 +8,8 @@
  * it is sent; an idle one costs a few hundred bytes. A peer that does not take its answers is not
  * read from until it does.
  *
- * A request that the handler holds back holds its connection: what came behind it waits in order. It
- * is handed to the handler again every few milliseconds, and for good after `hold_s`.
+ * A request that the handler holds back holds its connection: what came behind it waits in order.
+ * It is handed to the handler again every few milliseconds, and for good after `hold_s`.
  */
 #include "common/buf.h"
 #include "spoa/agent/counters.h"

@@ -52,8 +52,7 @@ static enum spop_status serve(struct session *session, const struct session_hand
 	switch (frame->type) {
 	case FRAME_NOTIFY:
 		*hold = session->may_hold;
-		return handler->notify(
-		    handler->context, frame, session->max_frame_size, hold, out);
+		return handler->notify(handler->context, frame, session->max_frame_size, hold, out);
 	case FRAME_HAPROXY_DISCONNECT:
 		/* Whatever it says: SPOE.txt 3.2.8 wants a DISCONNECT in reply. */
 		session_end(session, SPOP_OK, out);

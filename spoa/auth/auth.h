@@ -42,7 +42,8 @@ struct auth_result {
 	struct slice scopes;    /* joined by blanks */
 	struct slice jti;
 	bool from_cache;
-	/* With KID_UNKNOWN: the keys are being fetched, and in a moment the answer may be another. */
+	/* With KID_UNKNOWN: the keys are being fetched, and in a moment the answer may be another.
+	 */
 	bool refreshing;
 };
 

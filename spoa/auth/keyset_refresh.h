@@ -55,8 +55,8 @@ uint64_t key_source_version(const struct key_source *source);
 /* A reference to the current set; NULL when none was ever loaded, or the last one is too old. */
 struct keyset *key_source_get(struct key_source *source);
 /*
- * For an unknown kid. Never blocks for long. True: a refresh is under way or begins at once, so that
- * the set may be another one in a moment; false: none before the cool-down is over.
+ * For an unknown kid. Never blocks for long. True: a refresh is under way or begins at once, so
+ * that the set may be another one in a moment; false: none before the cool-down is over.
  */
 bool key_source_ask(struct key_source *source);
 /* A refresh whatever the cool-down (an operator's SIGHUP). */
