@@ -195,11 +195,12 @@ static uint64_t judge(struct rig *rig, const struct spop_check *check)
 	struct wire_writer in = wire_writer_of(in_memory, sizeof(in_memory));
 	struct wire_writer out = wire_writer_of(out_memory, sizeof(out_memory));
 	struct frame notify, ack;
+	bool hold = false;
 	size_t bytes;
 
 	spop_peer_write_check(&in, 5, 1, check);
 	assert_int_equal(frame_next(wire_written(&in), 65536, &notify, &bytes), FRAME_COMPLETE);
-	assert_int_equal(dispatcher_notify(rig->dispatcher, &notify, 65536, &out), SPOP_OK);
+	assert_int_equal(dispatcher_notify(rig->dispatcher, &notify, 65536, &hold, &out), SPOP_OK);
 	assert_int_equal(frame_next(wire_written(&out), 65536, &ack, &bytes), FRAME_COMPLETE);
 	return spop_peer_variable(&ack, "verdict").uint;
 }
