@@ -18,7 +18,11 @@
 /* How often old snapshots are looked at, to be freed when the last thread has left them. */
 static const double retire_period_s = 1;
 
-enum { SEATS_MAX = 64 }; /* the bound of `threads` in config.def */
+enum {
+	SEATS_MAX = 64, /* the bound of `threads` in config.def */
+	/* An issuer that does not answer must not keep the agent from those that do. */
+	KEYS_WAIT_MS = 2000,
+};
 
 /* What belongs to one worker. */
 struct seat {
@@ -137,6 +141,8 @@ static void *load(void *argument)
 
 	agent->loader.snapshot =
 	    snapshot_load(agent->config_path, agent->loader.previous, &agent->loader.errors);
+	if (agent->loader.snapshot)
+		snapshot_wait_for_keys(agent->loader.snapshot, KEYS_WAIT_MS);
 	ev_async_send(agent->loop, &agent->loaded);
 	return NULL;
 }
@@ -486,7 +492,10 @@ static bool boot(struct agent *agent, struct err_list *errors, struct err *err)
 	agent->snapshot = snapshot_load(agent->config_path, NULL, errors);
 	agent->started_unix_s = clock_unix_s();
 	agent->loaded_unix_s = agent->started_unix_s;
-	return agent->snapshot && start_seats(agent, err);
+	if (!agent->snapshot)
+		return false;
+	snapshot_wait_for_keys(agent->snapshot, KEYS_WAIT_MS);
+	return start_seats(agent, err);
 }
 
 struct agent *agent_start(const struct agent_options *options, struct err_list *errors)

@@ -2,6 +2,7 @@
 #include "spoa/agent/snapshot.h"
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/file.h"
 #include "common/json_read.h"
 #include "common/log.h"
@@ -387,6 +388,18 @@ static void snapshot_free(struct snapshot *snapshot)
 	strmap_release(&snapshot->routes);
 	arena_release(&snapshot->arena);
 	free(snapshot);
+}
+
+void snapshot_wait_for_keys(const struct snapshot *snapshot, unsigned timeout_ms)
+{
+	uint64_t end_ms = clock_monotonic_ms() + timeout_ms;
+
+	for (size_t i = 0; i < snapshot->authorizer_count; i++) {
+		uint64_t now_ms = clock_monotonic_ms();
+
+		key_source_wait(snapshot->authorizers[i].keys,
+		    now_ms < end_ms ? (unsigned)(end_ms - now_ms) : 0);
+	}
 }
 
 struct snapshot *snapshot_load(

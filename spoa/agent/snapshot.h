@@ -47,6 +47,11 @@ struct snapshot {
  */
 struct snapshot *snapshot_load(
     const char *path, const struct snapshot *previous, struct err_list *errors);
+/*
+ * Waits until the first fetch of each key set is over, well or not, all of them together at most
+ * `timeout_ms`: who begins to answer before has no keys, and answers 503.
+ */
+void snapshot_wait_for_keys(const struct snapshot *snapshot, unsigned timeout_ms);
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 /* NULL is fine. */
 void snapshot_unref(struct snapshot *snapshot);

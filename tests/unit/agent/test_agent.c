@@ -7,12 +7,14 @@
 #include "tests/support/fail_alloc.h"
 #include "tests/support/spop_peer.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -78,11 +80,8 @@ static void print_errors(struct err_list *errors)
 	err_list_release(errors);
 }
 
-static void rig_start(struct rig *rig, unsigned threads)
+static void rig_prepare(struct rig *rig, unsigned threads)
 {
-	struct agent_options options = { 0 };
-	struct err_list errors;
-
 	memset(rig, 0, sizeof(*rig));
 	rig->threads = threads;
 	strcpy(rig->folder, "/tmp/sallyport-agent.XXXXXX");
@@ -92,12 +91,24 @@ static void rig_start(struct rig *rig, unsigned threads)
 	write_text(rig, "own.conf", rules);
 	write_text(rig, "jwks.json", jwks);
 	write_config(rig, "r1", "");
-	options.config_path = rig->config;
+}
+
+static void rig_run(struct rig *rig)
+{
+	struct agent_options options = { .config_path = rig->config };
+	struct err_list errors;
+
 	err_list_init(&errors, 0);
 	rig->agent = agent_start(&options, &errors);
 	print_errors(&errors);
 	assert_non_null(rig->agent);
 	assert_int_equal(pthread_create(&rig->thread, NULL, run_agent, rig->agent), 0);
+}
+
+static void rig_start(struct rig *rig, unsigned threads)
+{
+	rig_prepare(rig, threads);
+	rig_run(rig);
 }
 
 static void rig_stop(struct rig *rig)
@@ -203,6 +214,45 @@ static void each_request_has_its_verdict(void **state)
 		assert_text(&ack, "labels", rows[i].labels);
 		assert_text(&ack, "sub", NULL);
 	}
+	spop_peer_close(&peer);
+	rig_stop(&rig);
+}
+
+static void *write_slowly(void *argument)
+{
+	FILE *fifo = fopen((const char *)argument, "w"); /* once somebody reads */
+
+	assert(fifo);
+	usleep(300000);
+	fputs(jwks, fifo);
+	fclose(fifo);
+	return NULL;
+}
+
+/* A key set that takes its time: who is let in before it is there would be refused for want of it.
+ */
+static void nobody_is_answered_before_the_keys_are_there(void **state)
+{
+	(void)state;
+	const struct spop_check check = { .route = "closed", .method = "GET", .path = "/" };
+	struct rig rig;
+	struct spop_peer peer;
+	struct frame ack;
+	char fifo[96];
+	pthread_t writer;
+
+	rig_prepare(&rig, 1);
+	snprintf(fifo, sizeof(fifo), "%s/jwks.json", rig.folder);
+	unlink(fifo);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_int_equal(pthread_create(&writer, NULL, write_slowly, fifo), 0);
+	rig_run(&rig);
+	connect_ready(&rig, &peer);
+	ask(&peer, &check, &ack);
+	assert_text(&ack, "auth", "token_missing");
+	pthread_join(writer, NULL);
+	/* It is looked at again every two seconds: nobody may wait for a writer for ever. */
+	write_text(&rig, "jwks.json", jwks);
 	spop_peer_close(&peer);
 	rig_stop(&rig);
 }
@@ -474,6 +524,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_request_has_its_verdict),
+		cmocka_unit_test(nobody_is_answered_before_the_keys_are_there),
 		cmocka_unit_test(a_body_that_was_not_seen_as_a_whole_is_told),
 		cmocka_unit_test(a_request_with_too_many_headers_is_not_let_through),
 		cmocka_unit_test(a_request_allocates_nothing_once_warm),
