@@ -234,7 +234,10 @@ static void *write_slowly(void *argument)
 static void nobody_is_answered_before_the_keys_are_there(void **state)
 {
 	(void)state;
-	const struct spop_check check = { .route = "closed", .method = "GET", .path = "/" };
+	const char *const headers[] = { "authorization", "Bearer x", NULL };
+	const struct spop_check check = {
+		.route = "closed", .method = "GET", .path = "/", .headers = headers
+	};
 	struct rig rig;
 	struct spop_peer peer;
 	struct frame ack;
@@ -249,7 +252,7 @@ static void nobody_is_answered_before_the_keys_are_there(void **state)
 	rig_run(&rig);
 	connect_ready(&rig, &peer);
 	ask(&peer, &check, &ack);
-	assert_text(&ack, "auth", "token_missing");
+	assert_text(&ack, "auth", "token_malformed");
 	pthread_join(writer, NULL);
 	/* It is looked at again every two seconds: nobody may wait for a writer for ever. */
 	write_text(&rig, "jwks.json", jwks);
