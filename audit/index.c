@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /*
- * An entry, big endian: "SIX1", 4 bytes filter length, 8 offset, 8 first, 4 count, 4 zero, 8
+ * An entry, big endian: "SIX2", 4 bytes filter length, 8 offset, 8 first, 4 count, 4 zero, 8
  * oldest, 8 newest, 16 zero; the filter; 8 bytes SipHash-2-4 over all of it.
  */
 enum {
@@ -30,7 +30,7 @@ enum {
 	VALUES_MAX = INDEX_FILTER_MAX_BYTES / FILTER_BYTES_PER_VALUE,
 };
 
-static const char magic[4] = { 'S', 'I', 'X', '1' };
+static const char magic[4] = { 'S', 'I', 'X', '2' };
 
 /* Sorted by how often they are asked for does not matter: there are few. */
 static const struct slice members[] = {
@@ -50,6 +50,7 @@ static const struct slice members[] = {
 };
 
 static const struct slice rules_member = SLICE_INIT("rules");
+static const struct slice status_member = SLICE_INIT("status");
 
 static size_t member_at(struct slice name)
 {
@@ -175,6 +176,17 @@ static void note_rules(struct index_writer *writer, struct slice rules)
 	}
 }
 
+/* "503", and "5xx" for those who ask for the class. */
+static void note_status(struct index_writer *writer, size_t member, struct slice status)
+{
+	char class[] = "?xx";
+	note_value(writer, member, status);
+	if (status.len != sizeof(class) - 1)
+		return;
+	class[0] = status.ptr[0];
+	note_value(writer, member, slice_of(class, sizeof(class) - 1));
+}
+
 static void note_time(struct index_writer *writer, int64_t time_ms)
 {
 	if (writer->oldest_ms < 0 || time_ms < writer->oldest_ms)
@@ -199,6 +211,8 @@ static void note_record(struct index_writer *writer, const struct record *record
 		struct slice value = scan_value(m, &writer->scratch);
 		if (slice_eq(m->name, rules_member))
 			note_rules(writer, value);
+		else if (slice_eq(m->name, status_member))
+			note_status(writer, member, value);
 		else
 			note_value(writer, member, value);
 	}

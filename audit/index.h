@@ -13,7 +13,8 @@ enum {
 	INDEX_ENTRY_MAX_BYTES = INDEX_HEAD_BYTES + INDEX_FILTER_MAX_BYTES + 8,
 };
 
-/* Members whose values are in the filter, such as "id" and "sub"; `rules` goes in rule by rule. */
+/* Members whose values are in the filter, such as "id" and "sub"; `rules` goes in rule by rule,
+ * `status` as itself and as its class, "5xx". */
 bool index_has_member(struct slice name);
 
 struct index_entry {

@@ -190,7 +190,7 @@ static void prepare_terms(struct run *run)
 {
 	for (size_t i = 0; i < run->query->term_count; i++) {
 		const struct query_term *term = &run->query->terms[i];
-		run->is_indexed[i] = index_has_member(term->member) && !is_class(term);
+		run->is_indexed[i] = index_has_member(term->member);
 		if (run->is_indexed[i])
 			run->hashes[i] = index_hash(run->view.codec, term->member, term->value);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A segment file of any bytes: reading its blocks, opening their payloads, their JSON. */
 #include "audit/anchor.h"
+#include "audit/blame.h"
 #include "audit/payload.h"
 #include "audit/proof.h"
 #include "audit/segment.h"
@@ -32,6 +33,8 @@ static void open_block(struct payload_codec *codec, const struct block *block)
 	    PAYLOAD_OK)
 		while (record_next(&plain, &record, &bad))
 			;
+	if (block->head.kind == BLOCK_RECORDS)
+		blame_find(codec, &block->head, block->head_bytes, block->payload);
 	/* The framing without the encryption around it. */
 	plain = block->payload;
 	while (record_next(&plain, &record, &bad))

@@ -143,6 +143,14 @@ static void an_id_opens_few_blocks(void **state)
 	assert_true(stats.blocks_skipped >= 20);
 }
 
+static void a_class_of_status_that_is_not_there_opens_no_block(void **state)
+{
+	(void)state;
+	assert_int_equal(ask(where("status", "4xx")).count, 0);
+	assert_true(stats.blocks_read <= 2);
+	assert_true(stats.blocks_skipped >= 20);
+}
+
 static void conditions_are_all_needed(void **state)
 {
 	struct query query = where("sub", "user-0");
@@ -238,6 +246,7 @@ int main(void)
 		cmocka_unit_test_setup(everything_is_found_without_conditions, restore),
 		cmocka_unit_test_setup(values_are_found, restore),
 		cmocka_unit_test_setup(an_id_opens_few_blocks, restore),
+		cmocka_unit_test_setup(a_class_of_status_that_is_not_there_opens_no_block, restore),
 		cmocka_unit_test_setup(conditions_are_all_needed, restore),
 		cmocka_unit_test_setup(time_is_the_records_own, restore),
 		cmocka_unit_test_setup(records_from_a_number_on, restore),
