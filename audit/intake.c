@@ -258,6 +258,6 @@ void intake_replay(struct intake *intake, const struct record *record)
 
 void intake_replay_hole(struct intake *intake)
 {
-	seqtrack_load(intake->track, SLICE(""));
+	seqtrack_forget(intake->track);
 	intake->has_state = false;
 }

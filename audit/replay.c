@@ -36,6 +36,8 @@ void replay_log(
 	struct view_map map;
 	struct view view;
 	uint64_t from = next_record > INTAKE_REPLAY ? next_record - INTAKE_REPLAY : 1;
+	if (next_record > 1)
+		intake_replay_hole(intake); /* until a state is found */
 	if (!view_map_read(&map, folder, NULL))
 		return;
 	for (size_t i = view_map_find(&map, from); i + 1 < map.count; i++) {

@@ -32,6 +32,7 @@ struct seqtrack {
 	size_t count;
 	size_t telling; /* the source whose findings are next */
 	uint64_t ticks;
+	bool forgot; /* there were sources of which nothing is known any more */
 };
 
 struct seqtrack *seqtrack_new(void)
@@ -44,6 +45,12 @@ static void forget_all(struct seqtrack *track)
 	for (size_t i = 0; i < track->count; i++)
 		free(track->sources[i]);
 	track->count = track->telling = 0;
+}
+
+void seqtrack_forget(struct seqtrack *track)
+{
+	forget_all(track);
+	track->forgot = true;
 }
 
 void seqtrack_free(struct seqtrack *track)
@@ -145,9 +152,9 @@ static void start_at(struct source *s, uint64_t low)
 		s->high_at[i] = low;
 }
 
-static void begin(struct source *s, uint64_t id, uint64_t counter)
+static void begin(struct source *s, uint64_t id, uint64_t counter, bool may_be_old)
 {
-	bool is_first = counter <= SEQ_FIRST_MAX;
+	bool is_first = counter <= (may_be_old ? 1 : SEQ_FIRST_MAX);
 	*s = (struct source){ .id = id };
 	start_at(s, is_first ? min(counter, 1) : counter);
 	if (is_first)
@@ -178,7 +185,10 @@ static struct source *take_oldest(struct seqtrack *track)
 		if (track->sources[i]->heard < found->heard)
 			found = track->sources[i];
 	settle(found, found->high);
-	return has_to_tell(found) ? NULL : found;
+	if (has_to_tell(found))
+		return NULL;
+	track->forgot = true;
+	return found;
 }
 
 static struct source *find(struct seqtrack *track, uint64_t id)
@@ -206,7 +216,7 @@ static struct source *source_get(struct seqtrack *track, uint64_t id, uint64_t c
 		return s;
 	s = new_source(track);
 	if (s)
-		begin(s, id, counter);
+		begin(s, id, counter, track->forgot);
 	return s;
 }
 
@@ -326,6 +336,8 @@ static void save_source(struct source *s, struct buf *out)
 
 void seqtrack_save(struct seqtrack *track, struct buf *out)
 {
+	if (track->forgot)
+		buf_append_cstr(out, "~");
 	for (size_t i = 0; i < track->count; i++) {
 		if (i > 0)
 			buf_append_cstr(out, ";");
@@ -384,8 +396,10 @@ static bool load_source(struct seqtrack *track, struct slice text)
 bool seqtrack_load(struct seqtrack *track, struct slice text)
 {
 	struct slice part;
-	bool more = text.len > 0;
 	forget_all(track);
+	track->forgot = slice_starts_with(text, SLICE("~"));
+	text = slice_from(text, track->forgot);
+	bool more = text.len > 0;
 	while (more) {
 		more = slice_cut(text, ';', &part, &text);
 		if (!load_source(track, part)) {

@@ -60,9 +60,15 @@ void seqtrack_done(struct seqtrack *track);
 
 /* ---- State. */
 
+/*
+ * Nothing is followed, and what was followed before is not known: a source that begins with a small
+ * counter may be an old one. The same happens when a source gave way. It stays so.
+ */
+void seqtrack_forget(struct seqtrack *track);
+
 /* Appends "source:high:from:first-last,first-last;...": for each source the counter that comes
- * next, what holes count from, and the holes that are not told yet. Not more than
- * SEQ_SAVED_MAX_BYTES. */
+ * next, what holes count from, and the holes that are not told yet; before all of it "~" when
+ * something was forgotten. Not more than SEQ_SAVED_MAX_BYTES. */
 void seqtrack_save(struct seqtrack *track, struct buf *out);
 /* In place of all that was followed. False: no such text, or no memory; then nothing is followed.
  */

@@ -221,15 +221,17 @@ static void a_segment_that_cannot_be_read_makes_no_gap(void **state)
 {
 	(void)state;
 	take_swapped(7, 1, 2000);
+	take_swapped(8, 1, 10);
 	audit_fixture_commit(&f, journal);
 	die();
 	assert_int_equal(remove(audit_fixture_path(&f, "00000001.key")), 0);
 	start();
 	take_swapped(7, 2001, 2100);
+	take_swapped(8, 11, 20);
 	ticks(TICKS);
 	audit_fixture_commit(&f, journal);
 	assert_string_equal(events("gap"), "");
-	assert_string_equal(events("joined"), "7 2002 ");
+	assert_string_equal(events("joined"), "7 2002 8 12 ");
 }
 
 int main(void)

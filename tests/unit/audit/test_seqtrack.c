@@ -356,6 +356,38 @@ static void what_did_not_fit_and_was_told_is_not_told_again(void **state)
 	seqtrack_free(later);
 }
 
+/* Nothing is known of what came before, so that a small counter is no new source. */
+static void what_was_forgotten_is_no_gap(void **state)
+{
+	char text[100];
+	seqtrack_forget(*state);
+	note(*state, 7, 40);
+	expect_joined(*state, 7, 40);
+	struct seqtrack *later = reloaded(*state, text, sizeof(text));
+	assert_string_equal(text, "~7:41:1064:");
+	note(later, 8, 20);
+	expect_joined(later, 8, 20);
+	note(later, 9, 1);
+	note(later, 9, 3);
+	ticks(later, 10);
+	expect_gap(later, 9, 2, 2);
+	expect_nothing(later);
+	seqtrack_free(later);
+}
+
+static void a_source_that_gave_way_is_no_gap(void **state)
+{
+	for (uint64_t source = 0; source <= SEQ_SOURCES_MAX; source++) {
+		for (uint64_t i = 1; i <= 10; i++)
+			note(*state, source, i);
+		ticks(*state, 1);
+	}
+	note(*state, 0, 11);
+	expect_joined(*state, 0, 11);
+	ticks(*state, 10);
+	expect_nothing(*state);
+}
+
 static void a_joined_source_stays_one(void **state)
 {
 	note(*state, 7, 5000);
@@ -451,6 +483,8 @@ int main(void)
 		    what_was_told_before_a_restart_is_not_told_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    what_did_not_fit_and_was_told_is_not_told_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_was_forgotten_is_no_gap, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_source_that_gave_way_is_no_gap, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_joined_source_stays_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    many_holes_are_not_lost_over_a_restart, setup, teardown),
