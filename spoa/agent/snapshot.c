@@ -145,6 +145,11 @@ static bool collect_paths(const struct build *b, const char *rulesets, struct co
 	return true;
 }
 
+static void log_notice(const char *text)
+{
+	log_info("%s", text);
+}
+
 static struct waf_rules *load_rules(const struct build *b, const char *rulesets)
 {
 	const struct config_waf *waf = &b->snapshot->config.waf;
@@ -152,6 +157,7 @@ static struct waf_rules *load_rules(const struct build *b, const char *rulesets)
 		.cache_dir = waf->cache_dir,
 		.step_budget = waf->step_budget,
 		.budget_blocks = waf->on_budget == CONFIG_BUDGET_BLOCK,
+		.notice = log_notice,
 		.reject_uninspected = true,
 		/* HAProxy sends what a service's body-limit allows; a frame bounds that. */
 		.max_body_bytes = b->snapshot->config.max_frame_bytes,

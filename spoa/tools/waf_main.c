@@ -54,6 +54,11 @@ static bool parse_sets(struct arena *arena, struct waf_options *out)
 	return sets != NULL;
 }
 
+static void print_notice(const char *text)
+{
+	fprintf(stderr, "sallyport-waf: %s\n", text);
+}
+
 static struct waf_rules *load_rules(struct arena *arena)
 {
 	struct err_list errors;
@@ -63,6 +68,7 @@ static struct waf_rules *load_rules(struct arena *arena)
 		.detection_only = options.detection_only,
 		.step_budget = options.step_budget,
 		.budget_blocks = true,
+		.notice = print_notice,
 		/* As in the gateway; rule files given by hand decide for themselves. */
 		.reject_uninspected = options.rules.count == 0 || options.ruleset,
 	};

@@ -99,7 +99,7 @@ const char *rulesets_cache_dir(const char *wanted, struct arena *arena)
 {
 	const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
 	if (wanted)
-		return wanted;
+		return usable(wanted) ? wanted : NULL;
 	if (access("/var/cache/sallyport/waf", W_OK | X_OK) == 0)
 		return "/var/cache/sallyport/waf";
 	const char *own = base && base[0] == '/' ? arena_printf(arena, "%s/sallyport-waf", base)

@@ -18,7 +18,7 @@ bool rulesets_paths(const char *ruleset, const struct cli_list *rules, struct ar
     struct rule_paths *out, struct err_list *errors);
 
 /*
- * `wanted`, or /var/cache/sallyport/waf when it can be written, or the user's own cache. NULL when
- * there is none.
+ * `wanted`, made when it is missing; without it /var/cache/sallyport/waf when it can be written, or
+ * the user's own cache. NULL when that cannot be written.
  */
 const char *rulesets_cache_dir(const char *wanted, struct arena *arena);

@@ -23,9 +23,14 @@ struct waf_set {
 
 struct waf_options {
 	const char *cache_dir; /* compiled databases are kept here; NULL: no cache */
-	bool reference;        /* evaluate rule by rule, without the combined databases */
-	bool detection_only;   /* SecRuleEngine DetectionOnly, whatever the files say */
-	uint64_t step_budget;  /* per transaction; 0: 2 000 000 */
+	/*
+	 * Told once, before databases are compiled that the cache does not have: that takes
+	 * seconds. From any thread of the load. NULL: nobody is told.
+	 */
+	void (*notice)(const char *text);
+	bool reference;       /* evaluate rule by rule, without the combined databases */
+	bool detection_only;  /* SecRuleEngine DetectionOnly, whatever the files say */
+	uint64_t step_budget; /* per transaction; 0: 2 000 000 */
 	/*
 	 * Block with 400 when a part of the request could not be looked at: a body that does not
 	 * parse, more arguments than max_args. Without it only rules decide (REQBODY_ERROR).

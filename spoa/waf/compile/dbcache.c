@@ -199,14 +199,17 @@ static bool compile(struct expressions *e, hs_database_t **database)
 	return good;
 }
 
-bool dbcache_get(const char *dir, struct expressions *expressions, hs_database_t **database)
+bool dbcache_get(
+    const struct dbcache *cache, struct expressions *expressions, hs_database_t **database)
 {
 	struct buf path;
 	buf_init(&path, 4096);
 	*database = NULL;
-	bool cached = path_of(dir, expressions, &path);
+	bool cached = path_of(cache->dir, expressions, &path);
 	bool good = cached && read_cached(buf_cstr(&path), expressions, database);
 	if (!good) {
+		if (cache->compiling)
+			cache->compiling(cache->context, cached);
 		good = compile(expressions, database);
 		if (good && cached)
 			write_cached(buf_cstr(&path), expressions, *database);

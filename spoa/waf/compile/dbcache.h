@@ -26,8 +26,17 @@ struct expressions {
 	unsigned count;
 };
 
+struct dbcache {
+	const char *dir; /* NULL: everything is compiled each time */
+	/* Called before something is compiled; `kept`: there is a folder to put it. NULL is fine.
+	 */
+	void (*compiling)(void *context, bool kept);
+	void *context;
+};
+
 /*
- * From the cache, or compiled and put there; sets the fates. `dir` may be NULL. False only for want
- * of memory; *database is NULL, too, when every expression was refused.
+ * From the cache, or compiled and put there; sets the fates. False only for want of memory;
+ * *database is NULL, too, when every expression was refused.
  */
-bool dbcache_get(const char *dir, struct expressions *expressions, hs_database_t **database);
+bool dbcache_get(
+    const struct dbcache *cache, struct expressions *expressions, hs_database_t **database);

@@ -235,19 +235,33 @@ static bool make_expressions(const struct prefilter *prefilter, const struct fam
 
 struct build {
 	struct prefilter *prefilter;
-	const char *cache_dir;
+	const struct waf_options *options;
+	struct dbcache cache;
 	atomic_uint next;
 	atomic_bool failed;
+	atomic_flag told;
 };
 
-static bool build_database(
-    const struct prefilter *prefilter, struct family *family, unsigned group, const char *cache_dir)
+static void tell(void *context, bool kept)
+{
+	struct build *build = context;
+	if (!build->options->notice || atomic_flag_test_and_set(&build->told))
+		return;
+	build->options->notice(
+	    kept
+	        ? "compiling the rules' databases, which takes some seconds; the cache keeps them"
+	        : "compiling the rules' databases, which takes some seconds at each start: there is no "
+	          "cache, or its folder is not this user's or root's alone to write");
+}
+
+static bool build_database(const struct prefilter *prefilter, struct family *family, unsigned group,
+    const struct dbcache *cache)
 {
 	struct arena scratch;
 	arena_init(&scratch, 0);
 	struct expression_list list = { .arena = &scratch };
 	bool good = make_expressions(prefilter, family, group, &list) &&
-	            (!list.e.count || dbcache_get(cache_dir, &list.e, &family->databases[group]));
+	            (!list.e.count || dbcache_get(cache, &list.e, &family->databases[group]));
 	/* Only the database of all patterns decides: it is there for every text. */
 	for (unsigned i = 0; good && group == 0 && i < list.e.count; i++)
 		if (list.e.fates[i] == FATE_REFUSED)
@@ -264,15 +278,18 @@ static void *build_databases(void *argument)
 		unsigned group = i / SCAN_COUNT;
 		if (group < prefilter->group_count &&
 		    !build_database(
-		        prefilter, &prefilter->families[i % SCAN_COUNT], group, build->cache_dir))
+		        prefilter, &prefilter->families[i % SCAN_COUNT], group, &build->cache))
 			atomic_store(&build->failed, true);
 	}
 	return NULL;
 }
 
-static bool build_all(struct prefilter *prefilter, const char *cache_dir)
+static bool build_all(struct prefilter *prefilter, const struct waf_options *options)
 {
-	struct build build = { .prefilter = prefilter, .cache_dir = cache_dir };
+	struct build build = { .prefilter = prefilter,
+		.options = options,
+		.cache = { options->cache_dir, tell, &build },
+		.told = ATOMIC_FLAG_INIT };
 	pthread_t threads[COMPILE_THREADS - 1];
 	size_t started = 0;
 	for (; started < COMPILE_THREADS - 1; started++)
@@ -459,11 +476,12 @@ static void mark_phases(struct waf_rules *rules)
 	}
 }
 
-bool prefilter_build(struct waf_rules *rules, const char *cache_dir, struct err_list *errors)
+bool prefilter_build(
+    struct waf_rules *rules, const struct waf_options *options, struct err_list *errors)
 {
 	struct prefilter *prefilter = arena_new(&rules->arena, struct prefilter);
 	bool good = prefilter && collect(prefilter, rules) && find_groups(prefilter, rules) &&
-	            build_all(prefilter, cache_dir);
+	            build_all(prefilter, options);
 	if (good)
 		drop_refused(prefilter);
 	for (size_t f = 0; good && f < SCAN_COUNT; f++)

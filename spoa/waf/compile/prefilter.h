@@ -57,5 +57,6 @@ struct prefilter {
 };
 
 /* Marks rules as prefiltered. False, with an error added, only for want of memory. */
-bool prefilter_build(struct waf_rules *rules, const char *cache_dir, struct err_list *errors);
+bool prefilter_build(
+    struct waf_rules *rules, const struct waf_options *options, struct err_list *errors);
 void prefilter_free(struct prefilter *prefilter);

@@ -84,7 +84,7 @@ static bool load(struct waf_rules *rules, const char *const *paths, size_t count
 		go_rule_by_rule(rules);
 	}
 	if (good && !rules->reference)
-		good = prefilter_build(rules, options->cache_dir, errors);
+		good = prefilter_build(rules, options, errors);
 	return good;
 }
 

@@ -78,7 +78,7 @@ static hs_database_t *get(const char *dir, const char *first)
 	struct expressions e = { texts, flags, ids, fates, 3 };
 	hs_database_t *database;
 	memset(fates, 9, sizeof fates);
-	assert_true(dbcache_get(dir, &e, &database));
+	assert_true(dbcache_get(&(struct dbcache){ .dir = dir }, &e, &database));
 	assert_int_equal(fates[0], FATE_EXACT);
 	assert_int_equal(fates[1], FATE_APPROXIMATE);
 	assert_int_equal(fates[2], FATE_REFUSED);

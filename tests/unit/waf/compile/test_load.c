@@ -210,6 +210,49 @@ static void names_of_overrides_mean_rules_or_are_errors(void **state)
 	err_list_release(&errors);
 }
 
+static unsigned notices;
+static const char *last_notice;
+
+static void take_notice(const char *text)
+{
+	notices++;
+	last_notice = text;
+}
+
+static void compiling_is_announced_once_and_not_when_the_cache_has_it(void **state)
+{
+	static const struct {
+		bool cached;
+		unsigned notices;
+		const char *says;
+	} rows[] = {
+		{ true, 1, "the cache keeps them" },
+		{ true, 0, NULL },
+		{ false, 1, "there is no cache" },
+	};
+	char folder[] = "/tmp/waf-notice-XXXXXX", command[64];
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct waf_options options = { .cache_dir = rows[i].cached ? folder : NULL,
+			.notice = take_notice };
+		struct err_list errors;
+		err_list_init(&errors, 0);
+		notices = 0;
+		struct waf_rules *rules = waf_text_load(
+		    "SecRule ARGS|REQUEST_HEADERS \"@rx abc\" \"id:1,t:base64Decode\"", &options,
+		    &errors);
+		assert_non_null(rules);
+		assert_int_equal(notices, rows[i].notices);
+		if (rows[i].says)
+			assert_non_null(strstr(last_notice, rows[i].says));
+		waf_rules_unref(rules);
+		err_list_release(&errors);
+	}
+	snprintf(command, sizeof command, "rm -r %s", folder);
+	assert_int_equal(system(command), 0);
+}
+
 static const char sweep_rules[] =
     "SecDefaultAction \"phase:2,log,deny,status:403\"\n"
     "SecRule ARGS|!ARGS:skip|REQUEST_HEADERS:/^x-/ \"@rx ^at(t)ack\" "
@@ -255,6 +298,7 @@ int main(void)
 		cmocka_unit_test(includes_that_include_themselves_end),
 		cmocka_unit_test(directives_of_logs_are_accepted),
 		cmocka_unit_test(names_of_overrides_mean_rules_or_are_errors),
+		cmocka_unit_test(compiling_is_announced_once_and_not_when_the_cache_has_it),
 		cmocka_unit_test(every_allocation_of_a_load_may_fail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

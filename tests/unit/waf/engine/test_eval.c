@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What rules mean: each row is run rule by rule and with combined databases. */
+#include "spoa/tools/http_raw.h"
 #include "tests/support/fail_alloc.h"
 #include "tests/support/waf_text.h"
 
@@ -507,35 +508,65 @@ static void every_arena_limit_gives_a_verdict(void **state)
 	}
 }
 
+#define BODIES                                                                                     \
+	"SecRule ARGS|ARGS_NAMES|REQUEST_BODY|XML:/*|FILES \"@rx need(le)\" "                      \
+	"\"id:1,pass,capture,t:urlDecodeUni,t:lowercase,msg:'%{TX.1}',logdata:'%{MATCHED_VAR}'\"\n"
+
+/* One evaluation by a new worker whose n-th allocation fails; false when there were fewer. */
+static bool eval_without_allocation(
+    long n, struct waf_rules *rules, const struct waf_request *request, size_t matches)
+{
+	struct waf_verdict v;
+	fail_alloc_at(n);
+	struct waf_worker *worker = waf_worker_new();
+	if (worker)
+		waf_eval_request(worker, rules, NULL, request, &v);
+	bool happened = fail_alloc_happened();
+	fail_alloc_off();
+	if (worker) {
+		assert_true(v.budget_exhausted || v.match_count == matches);
+		assert_int_equal(v.action, v.budget_exhausted ? WAF_BLOCK : WAF_PASS);
+		waf_eval_request(worker, rules, NULL, request, &v);
+		assert_int_equal(v.match_count, matches);
+	}
+	waf_worker_free(worker);
+	return happened;
+}
+
 /* With a failing allocation a transaction ends with "exhausted", and the next one is whole again.
  */
 static void every_allocation_of_a_transaction_may_fail(void **state)
 {
+	static const struct {
+		const char *rules, *request;
+		size_t matches;
+	} rows[] = {
+		{ TAGGED, GET("/?q=x"), 2 },
+		{ BODIES, GET("/?q=NEED%6Ce"), 1 },
+		{ BODIES, POST("application/x-www-form-urlencoded", "10", "a=NEED%6Ce"), 1 },
+		{ BODIES, POST("application/json", "24", "{\"a\":[1,{\"b\":\"NEEDLE\"}]}"), 1 },
+		{ BODIES, POST("text/xml", "19", "<a b='c'>NEEDLE</a>"), 1 },
+		{ BODIES,
+		    POST("multipart/form-data; boundary=B", "94",
+		        "--B\r\nContent-Disposition: form-data; name=\"f\"; "
+		        "filename=\"needle.txt\"\r\n\r\ncontent\r\n--B--\r\n"),
+		    1 },
+	};
 	struct waf_options options = { .budget_blocks = true };
-	struct waf_rules *rules = must_load(TAGGED, &options);
-	struct waf_request request = { .method = SLICE("GET"),
-		.path = SLICE("/"),
-		.query = SLICE("q=x"),
-		.version = SLICE("1.1") };
-	struct waf_verdict v;
 	(void)state;
-	for (long n = 1;; n++) {
-		fail_alloc_at(n);
-		struct waf_worker *worker = waf_worker_new();
-		if (worker)
-			waf_eval_request(worker, rules, NULL, &request, &v);
-		bool happened = fail_alloc_happened();
-		fail_alloc_off();
-		if (worker) {
-			assert_true(v.budget_exhausted || v.match_count == 2);
-			waf_eval_request(worker, rules, NULL, &request, &v);
-			assert_int_equal(v.match_count, 2);
-		}
-		waf_worker_free(worker);
-		if (!happened)
-			break;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct waf_rules *rules = must_load(rows[i].rules, &options);
+		struct waf_request request = { 0 };
+		struct arena arena;
+		long n = 1;
+		arena_init(&arena, 0);
+		assert_null(http_raw_request(slice_of_cstr(rows[i].request), &arena, &request));
+		while (eval_without_allocation(n, rules, &request, rows[i].matches))
+			n++;
+		assert_true(n > 3);
+		arena_release(&arena);
+		waf_rules_unref(rules);
 	}
-	waf_rules_unref(rules);
 }
 
 static void a_warm_worker_allocates_nothing(void **state)
