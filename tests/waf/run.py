@@ -22,6 +22,7 @@ import yaml
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import matrix  # noqa: E402
+import pathological  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 USUAL = {"Host": "api.bank.example", "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0", "Accept": "application/json"}
@@ -127,6 +128,21 @@ def test_matrix(tap, program, name, paths, options):
         tap.test(answer["action"] == "block" and answer["matched"], "%s blocks %s" % (name, request), json.dumps(answer))
 
 
+def test_pathological(tap, program, name, paths, options):
+    """Whatever does not end within the budget is blocked; without a budget to speak of, everything is."""
+    cases = list(pathological.cases())
+    rules = [o for path in paths for o in ("--rules", path)]
+    requests = {case: request for case, request, _ in cases}
+    answers = evaluate(program, rules + options, requests)
+    starved = evaluate(program, rules + options + ["--step-budget", "50"], requests)
+    for case, _, ends in cases:
+        answer = answers.get(case, {"action": "no answer"})
+        stopped = bool(answer.get("budget_exhausted"))
+        good = answer["action"] in ("pass", "block") and (not stopped or answer["action"] == "block") and (ends is None or stopped == ends)
+        tap.test(good, "%s ends with a verdict: %s" % (name, case), json.dumps(answer))
+        tap.test(starved.get(case, {}).get("action") == "block", "%s, starved, blocks: %s" % (name, case), json.dumps(starved.get(case)))
+
+
 def main():
     split = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     parser = argparse.ArgumentParser()
@@ -141,6 +157,7 @@ def main():
         test_ordinary(tap, arguments.program, name, paths.split(","), options)
         if name.startswith("aws+crs"):
             test_matrix(tap, arguments.program, name, paths.split(","), options)
+            test_pathological(tap, arguments.program, name, paths.split(","), options)
     print("1..%d" % tap.number)
     sys.exit(1 if tap.failures else 0)
 
