@@ -16,8 +16,8 @@ enum {
 	RX_WINDOW_MIN = 64,
 	RX_WINDOW_MAX = 512,
 	RX_WINDOW_SLOW_NS = 1000, /* per place: then pieces become smaller */
-	/* What a step of the budget is worth of such a search: the default budget is 100 ms. */
-	RX_NS_PER_STEP = 50,
+	/* What a step of the budget is worth of such a search: the default budget is 200 ms. */
+	RX_NS_PER_STEP = 100,
 	RX_HEAP_LIMIT_KIB = 4096,
 	RX_STACK_MIN_BYTES = 32 << 10,
 	RX_STACK_MAX_BYTES = 1 << 20,
