@@ -239,7 +239,7 @@ static bool read_one(struct slice name, const struct operator_context *ctx, stru
 	buf_init(&text, OPERATOR_FILE_MAX_BYTES);
 	bool ok = file_read(path, OPERATOR_FILE_MAX_BYTES, &text, &reason);
 	if (!ok)
-		err_set_at(err, ctx->pos, "%s", reason.text);
+		err_set_at(err, ctx->pos, "'%s': %s", path, reason.text);
 	ok = ok && each_line(buf_slice(&text), path, each, to, err);
 	buf_release(&text);
 	return ok;

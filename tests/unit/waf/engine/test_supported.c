@@ -384,7 +384,7 @@ static void what_is_not_supported_is_refused_with_its_place(void **state)
 		{ "SecRule ARGS \"@noSuch a\" \"id:1\"", 15, "unknown operator" },
 		{ "SecRule ARGS \"@rx a\" \"id:1,ctl:noSuch=On\"", 32, "unknown ctl" },
 		{ "SecHashEngine On", 1, "unknown directive" },
-		{ "SecRule ARGS \"@pmFromFile /no/such\" \"id:1\"", 27, "cannot open" },
+		{ "SecRule ARGS \"@pmFromFile /no/such\" \"id:1\"", 27, "'/no/such': cannot open" },
 		{ "SecRule ARGS \"@rx (a\" \"id:1\"", 19, "missing closing parenthesis" },
 	};
 	(void)state;
