@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* On a terminal, unless NO_COLOR (no-color.org) or a terminal without colours says otherwise. */
 static bool is_coloured(void)
 {
-	const char *no_color = getenv("NO_COLOR");
-	return isatty(STDOUT_FILENO) && (!no_color || !*no_color);
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	return isatty(STDOUT_FILENO) && (!no_color || !*no_color) &&
+	       (!term || strcmp(term, "dumb") != 0);
 }
 
 static void put(struct jw *w, const char *key, const char *value)
@@ -104,7 +106,8 @@ static void print_plan(const struct plan *plan)
 	change_list_print(&plan->changes, is_coloured(), stdout);
 	for (struct slice rest = buf_slice(&plan->drift), line; rest.len > 0;) {
 		slice_cut(rest, '\n', &line, &rest);
-		printf("! drift: %.*s\n", SLICE_ARG(line));
+		printf("%s! drift: %.*s%s\n", is_coloured() ? "\033[31m" : "", SLICE_ARG(line),
+		    is_coloured() ? "\033[0m" : "");
 	}
 	if (plan_has_work(plan))
 		print_way(plan);

@@ -123,6 +123,13 @@ ok "with one there is" registry apply
 echo "set map rate.map accounts 7" | socat - "UNIX-CONNECT:$E2E_DIR/out/stats.sock" >/dev/null
 registry plan >"$E2E_DIR/out.txt"; is "a change behind the registry's back is found" $? 2
 like "and named" "$(cat "$E2E_DIR/out.txt")" "drift: rate.map was changed at run time"
+if command -v script >/dev/null; then
+	coloured() { TERM=xterm script -qec "$(printf '%q ' env "$@" "$STACK_BIN/sallyport-registry" plan -c "$E2E_DIR/gateway.json")" /dev/null </dev/null; }
+	like "on a terminal in colour" "$(coloured A=B)" $'\033\\[31m! drift: rate.map'
+	is "unless told otherwise" "$(coloured NO_COLOR=1 | grep -c $'\033')" 0
+else
+	tap_skip "plan on a terminal" "there is no script(1)"
+fi
 ok "apply puts it right" registry apply
 is "the rate is back" "$(rate accounts)" 50
 

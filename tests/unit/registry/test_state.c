@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -93,6 +94,35 @@ static void an_address_alone_is_for_run_time(void **state)
 	}
 }
 
+static void print(const struct change_list *list, bool coloured, const char *want)
+{
+	char *shown = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&shown, &len);
+	change_list_print(list, coloured, out);
+	fclose(out);
+	assert_string_equal(shown, want);
+	free(shown);
+}
+
+static void changes_are_printed_with_and_without_colours(void **state)
+{
+	(void)state;
+	struct change items[] = {
+		{ ACTION_ADD, "new", NULL, "", "/v1/n", CHANGE_RELOAD },
+		{ ACTION_CHANGE, "a", "throttle-rate", "5", "6", CHANGE_RUNTIME },
+		{ ACTION_REMOVE, NULL, "waf.aws", "x", "", CHANGE_AGENT },
+	};
+	struct change_list list = { .items = items, .count = 3 };
+	print(&list, false,
+	    "+ new: /v1/n  (reload)\n~ a throttle-rate: 5 -> 6  (runtime)\n"
+	    "- settings waf.aws: was x  (agent)\n");
+	print(&list, true,
+	    "\033[32m+ new: /v1/n  (reload)\033[0m\n"
+	    "\033[33m~ a throttle-rate: 5 -> 6  (runtime)\033[0m\n"
+	    "\033[31m- settings waf.aws: was x  (agent)\033[0m\n");
+}
+
 static void the_same_state_has_no_difference_and_none_is_all_new(void **state)
 {
 	(void)state;
@@ -138,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(differences_name_service_field_and_effect),
 		cmocka_unit_test(an_address_alone_is_for_run_time),
+		cmocka_unit_test(changes_are_printed_with_and_without_colours),
 		cmocka_unit_test(the_same_state_has_no_difference_and_none_is_all_new),
 		cmocka_unit_test(routes_that_go_stay_with_the_agent_for_one_revision),
 	};
