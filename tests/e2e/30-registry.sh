@@ -131,6 +131,17 @@ ok "so that the applied one serves" served_by accounts-v1-twin
 put accounts-v1/url "https://gateway.test:$TWIN_PORT"
 like "another name takes a reload" "$(stack_registry plan)" '~ accounts-v1 url: .*\(reload\).*reload of HAProxy'
 put accounts-v1/url "https://localhost:$ACCOUNTS1_PORT"
+put accounts-v1/canary-url "https://localhost:$TWIN_PORT"
+put accounts-v1/canary-weight 100
+like "a canary takes a reload" "$(stack_registry apply)" 'reload of HAProxy'
+ok "and then the requests" served_by accounts-v1-twin
+put accounts-v1/canary-url "https://localhost:$ACCOUNTS2_PORT"
+like "its address does not" "$(stack_registry apply)" '1 server moves'
+ok "and the requests follow" served_by accounts-v2
+is "under its name" "$(upstream_header host)" "localhost:$ACCOUNTS2_PORT"
+put accounts-v1/canary-weight 0
+like "nor does its weight" "$(stack_registry apply)" 'runtime update, no reload'
+ok "without it the first one serves" served_by accounts-v1
 
 # A hundred changes under load: ten of them reload HAProxy and twenty the agent, thirty move the service that is asked
 put accounts-v1/throttle-rate 9000
