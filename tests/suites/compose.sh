@@ -23,7 +23,7 @@ wait_for() { # SECONDS COMMAND...
 start_podman() {
 	[ "$(id -u)" -eq 0 ] || return 1
 	local missing=
-	for package in podman runc netavark aardvark-dns docker-compose mmdebstrap; do
+	for package in podman runc netavark aardvark-dns iptables docker-compose mmdebstrap; do
 		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
 	done
 	[ -z "$missing" ] || DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing >&2 || return 1
@@ -37,6 +37,9 @@ start_podman() {
 		[network]
 		network_backend = "netavark"
 	CONF
+	# What podman adds to a network with addresses of its own, which docker-compose takes for a change at a second `up`.
+	docker-compose -f docker-compose.yml config |
+		python3 -c 'import sys, yaml; c = yaml.safe_load(sys.stdin)["networks"]; c["peers"]["ipam"]["options"] = {"driver": "host-local"}; yaml.safe_dump({"networks": {"peers": c["peers"]}}, sys.stdout)' >"$work/podman.yml"
 	export CONTAINERS_CONF=$work/containers.conf DOCKER_HOST=unix://$work/podman.sock
 	podman system service --time=0 "$DOCKER_HOST" >"$work/podman.log" 2>&1 &
 	pids+=($!)
@@ -56,22 +59,25 @@ start_podman() {
 if docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then
 	compose=(docker compose)
 elif start_podman; then
-	compose=(docker-compose)
+	compose=(docker-compose -f docker-compose.yml -f "$work/podman.yml")
 else
 	skip_all "no Docker engine, and podman cannot be had"
 fi
 compose+=(-p "sallyport-test-$$")
-export GATEWAY_PORT SSM_PORT
-GATEWAY_PORT=$(free_port) SSM_PORT=$(free_port)
-in_service() { local service=$1; shift; "${compose[@]}" exec -T "$service" "$@"; }
+export GATEWAY_PORT SSM_PORT NODE_1_PORT NODE_2_PORT
+# A loaded machine starts a container in its own time, and not twenty at once.
+export COMPOSE_HTTP_TIMEOUT=900 COMPOSE_PARALLEL_LIMIT=4
+GATEWAY_PORT=$(free_port) SSM_PORT=$(free_port) NODE_1_PORT=$(free_port) NODE_2_PORT=$(free_port)
+cluster=("${compose[@]}" --profile cluster)
+in_service() { local service=$1; shift; "${cluster[@]}" exec -T "$service" "$@"; }
 
 finish() {
 	local code=$?
 	trap - EXIT
 	if [ "$tap_bad" -ne 0 ]; then
-		"${compose[@]}" ps 2>&1 | sed 's/^/# /'
-		for service in first-apply agent gateway registry audit ssm; do
-			"${compose[@]}" logs --tail 15 "$service" 2>&1 | cut -c1-300 | sed 's/^/# /'
+		"${cluster[@]}" ps 2>&1 | sed 's/^/# /'
+		for service in first-apply agent gateway registry audit ssm first-apply-1 agent-1 gateway-1 registry-1 audit-2 gateway-2; do
+			"${cluster[@]}" logs --tail 15 "$service" 2>&1 | cut -c1-300 | sed 's/^/# /'
 		done
 	fi
 	down -v -t 5 >/dev/null
@@ -88,17 +94,25 @@ trap 'exit 130' INT TERM
 get() { # PATH [curl options]: prints the status
 	local path=$1
 	shift
-	curl -s -m 10 -o "$work/body" -w '%{http_code}' --cacert "$work/ca.pem" "$@" "https://localhost:$GATEWAY_PORT$path"
+	curl -s -m 10 -o "$work/body" -w '%{http_code}' --cacert "$work/tls/ca.pem" "$@" "https://localhost:${port:-$GATEWAY_PORT}$path"
 }
+served_by() { [ "$(get "$2" "${@:3}")" = 200 ] && jq -e --arg s "$1" '.service == $s' "$work/body"; }
 status_is() { [ "$(get "$2" "${@:3}")" = "$1" ]; }
 mint() { in_service issuer sallyport-jwt mint --key "/var/lib/issuer/$1.pem" --issuer "https://localhost:9443/$1" --sub somebody "${@:2}" | tr -d '\r\n'; }
 put() { # NAME VALUE: by the AWS CLI, which would fetch a value that is a URL if it stood on the command line
 	jq -n --arg n "/bank/dev/api-services/$1" --arg v "$2" '{Name: $n, Value: $v, Type: "String", Overwrite: true}' >"$work/parameter.json"
 	AWS_ACCESS_KEY_ID=development AWS_SECRET_ACCESS_KEY=development AWS_DEFAULT_REGION=eu-west-1 \
-		"${aws[@]}" --endpoint-url "http://127.0.0.1:$SSM_PORT" ssm put-parameter --cli-input-json "file://$work/parameter.json" >/dev/null
+		"${aws_cli[@]}" --endpoint-url "http://127.0.0.1:$SSM_PORT" ssm put-parameter --cli-input-json "file://$work/parameter.json" >/dev/null
 }
 # podman removes a container only after those that share its network: the second time it can.
-down() { "${compose[@]}" down "$@" 2>&1 || "${compose[@]}" down "$@" 2>&1; }
+down() { "${cluster[@]}" down "$@" 2>&1 || "${cluster[@]}" down "$@" 2>&1; }
+if command -v aws >/dev/null; then
+	aws_cli=(command aws)
+elif tests/support/moto.sh install && build/venv/bin/pip -q install awscli >/dev/null 2>&1; then
+	aws_cli=(build/venv/bin/aws)
+else
+	aws_cli=(false)
+fi
 containers_are_tight() {
 	local service user
 	for service in audit agent issuer gateway registry ssm accounts-v1; do
@@ -106,38 +120,116 @@ containers_are_tight() {
 		[ "$user" = "901 read-only " ] || { echo "$service: '$user'"; return 1; }
 	done
 }
-if command -v aws >/dev/null; then aws=(aws); elif tests/support/moto.sh install && build/venv/bin/pip -q install awscli >/dev/null 2>&1; then aws=(build/venv/bin/aws); else aws=(false); fi
+
+
+# The README's lines for the stack: the status below a curl is what it answers, sooner or later.
+readme() {
+	local status command
+	docker() { shift; "${compose[@]}" "$@"; }
+	aws() { "${aws_cli[@]}" "$@"; }
+	while IFS=$'\t' read -r status command <&3; do
+		case $command in
+		curl*) tap_run "README: $command" wait_for 30 answers "$status" "$command" ;;
+		*"()"*) eval "$command" ;;
+		*) eval "$command" >"$work/out" 2>&1 && tap_pass "README: $command" || { tap_fail "README: $command"; sed 's/^/# /' "$work/out"; } ;;
+		esac
+	done 3< <(awk '/^```sh$/ { on = 1; next } /^```/ { on = 0 } !on { next }
+		/^\$ / { if (command != "") print status "\t" command; command = substr($0, 3); status = "-" }
+		/^HTTP\// { status = $2 }
+		END { if (command != "") print status "\t" command }' README.md |
+		sed -e "s#localhost:8443#localhost:$GATEWAY_PORT#g" -e "s#localhost:5000#localhost:$SSM_PORT#g" -e "s# \(>*\)ca.pem# \1$work/readme.pem#")
+	unset -f docker aws
+}
+answers() { eval "$2" 2>/dev/null | grep -qE "^HTTP/[0-9.]+ $1"; }
 
 echo "  building the images" >&2
 tap_run "the images build" timeout 1200 "${compose[@]}" build
 echo "  starting" >&2
-tap_run "the stack comes up" timeout 300 "${compose[@]}" up -d
-in_service gateway cat /etc/sallyport/tls/ca.pem >"$work/ca.pem"
+tap_run "the stack comes up" timeout 900 "${compose[@]}" up -d
+mkdir "$work/tls" "$work/issuer"
+in_service gateway cat /etc/sallyport/tls/ca.pem >"$work/tls/ca.pem"
+for pool in staff customers; do in_service issuer cat "/var/lib/issuer/$pool.pem" >"$work/issuer/$pool.pem"; done
 staff="Authorization: Bearer $(mint staff --client-id back-office)"
 customer="Authorization: Bearer $(mint customers --client-id mobile --scope payments/read)"
-tap_run "a token gets 200" wait_for 20 status_is 200 /v1/accounts/42 -H "$staff"
-tap_run "from the service" jq -e '.service == "accounts-v1"' "$work/body"
-tap_run "each pool has its services" status_is 200 /v1/payments -H "$customer"
-tap_run "no token gets 401" status_is 401 /v1/accounts/42
+tap_run "a token gets 200 from the service" wait_for 20 served_by accounts-v1 /v1/accounts/42 -H "$staff"
 tap_run "an attack gets 403" status_is 403 "/v1/accounts?id=1%27%20or%201=1--" -H "$staff"
 tap_run "no container is root or writes to its own file system" containers_are_tight
+tap_run "sallyport-registry verify passes" in_service registry sallyport-registry verify --ca-file /etc/sallyport/tls/ca.pem --issuer https://localhost:9443
+echo "  end-to-end topics from outside" >&2
+for topic in 10-requests 11-headers; do
+	E2E_OUTSIDE=$work ISSUER_PORT=9443 tap_relay "from outside, $topic:" bash "tests/e2e/$topic.sh"
+done
 
 # --- parameters
-tap_run "the AWS CLI writes a parameter" put accounts-v1/route-prefix /v1/ledger
-tap_run "and the new route is live" wait_for 20 status_is 200 /v1/ledger/42 -H "$staff"
-tap_run "and the old one is gone" wait_for 20 status_is 404 /v1/accounts/42 -H "$staff"
-put cards-v1/url https://accounts-v1.bank.test:8443 && put cards-v1/version v1 && put cards-v1/authorizer staff && put cards-v1/route-prefix /v1/cards
-tap_run "a new service is live once its parameters are whole" wait_for 20 status_is 200 /v1/cards/1 -H "$staff"
+readme
+put accounts-v2/url https://payments-v1.bank.test:8443
+tap_run "an address written by the AWS CLI is that of the service" wait_for 30 served_by payments-v1 /v2/accounts/1 -H "$staff"
 
 # --- state
 records() { in_service audit sallyport-audit verify --log /var/lib/sallyport-audit --json --content; }
 history() { in_service registry sallyport-registry history; }
+echo "  down and up" >&2
 tap_run "the audit log is whole" records
 revisions=$(history | wc -l) before=$(in_service audit sh -c 'cat /var/lib/sallyport-audit/*.seg | wc -c')
 tap_run "the stack goes down" down -t 5
-tap_run "and comes up again" timeout 300 "${compose[@]}" up -d
-staff="Authorization: Bearer $(mint staff --client-id back-office)"
+tap_run "and comes up again" timeout 900 "${compose[@]}" up -d
 tap_run "a token gets 200 again" wait_for 20 status_is 200 /v1/accounts/42 -H "$staff"
 tap_run "the revisions are there ($revisions before)" test "$(history | wc -l)" -ge "$revisions"
 tap_run "the audit log is there ($before bytes before)" test "$(in_service audit sh -c 'cat /var/lib/sallyport-audit/*.seg | wc -c')" -gt "$before"
 tap_run "and whole" records
+tap_run "the stack goes down again" down -t 5
+
+# --- the cluster: two nodes hold one limit, and one of them is killed
+throttle() { # NODE MEMBER: of the bucket of payments-v1
+	in_service "registry-$1" sallyport-registry throttles --json | jq ".routes[] | select(.key == \"payments-v1\").$2"
+}
+has_heard() { [ "$(throttle 2 admitted)" = 30 ]; }
+let_through() { # PORT COUNT: so many requests on one connection; prints how many got 200
+	curl -s -m 60 -o /dev/null -w '%{http_code}\n' --cacert "$work/tls/ca.pem" -H "$customer" "https://localhost:$1/v1/payments?n=[1-$2]" | grep -c 200
+}
+# A client of both nodes, which goes to the other one when it cannot connect. A request is lost when it was sent and not answered.
+client() { # NAME PORT OTHER-PORT
+	local name=$1 port=$2 other=$3 out
+	while [ ! -e "$work/enough" ]; do
+		out=$(curl -s -m 20 --connect-timeout 3 -o /dev/null -w '%{http_code} %{time_appconnect}' --cacert "$work/tls/ca.pem" -H "$staff" "https://localhost:$port/v1/accounts/1")
+		case $out in
+		"200 "*) echo "$port" ;;
+		"000 0.000000") port=$other ;;
+		*) echo "lost: $out" && port=$other ;;
+		esac >>"$work/client-$name"
+	done
+}
+all_served_by() { # PORT TIMES: each client by this node so often
+	local name
+	for name in a b c d; do [ "$(grep -cx "$1" "$work/client-$name")" -ge "$2" ] || return 1; done
+}
+kill_a_node() {
+	local name pids=()
+	for name in a b c d; do : >"$work/client-$name"; client "$name" "$NODE_2_PORT" "$NODE_1_PORT" & pids+=($!); done
+	: >"$work/client-n1"
+	client n1 "$NODE_1_PORT" "$NODE_1_PORT" &
+	pids+=($!)
+	tap_run "clients are served by the second node" wait_for 60 all_served_by "$NODE_2_PORT" 10
+	tap_run "which is killed" "${cluster[@]}" kill audit-2
+	tap_run "they are served by the first one" wait_for 120 all_served_by "$NODE_1_PORT" 10
+	touch "$work/enough"
+	wait "${pids[@]}"
+	tap_run "no more requests are lost than the second node had in flight" test "$(cat "$work"/client-[a-d] | grep -c lost)" -le 4
+	tap_run "the first node lost none" sh -c "grep -qx $NODE_1_PORT $work/client-n1 && ! grep lost $work/client-n1"
+}
+echo "  the cluster" >&2
+tap_run "two nodes come up" timeout 900 "${cluster[@]}" up -d registry-1 registry-2
+for port in "$NODE_1_PORT" "$NODE_2_PORT"; do tap_run "a node answers" wait_for 30 status_is 401 /v1/payments; done
+unset port
+put payments-v1/throttle-rate 1 && put payments-v1/throttle-burst 40
+for node in 1 2; do tap_run "node-$node has the limit" wait_for 40 in_service "registry-$node" sallyport-registry plan; done
+began=$SECONDS
+tap_run "30 of a bucket of 40 are taken on one node" test "$(let_through "$NODE_1_PORT" 30)" = 30
+tap_run "of which the other one hears" wait_for 30 has_heard
+taken=$(let_through "$NODE_2_PORT" 40)
+echo "# the second node let $taken through, $((SECONDS - began)) s after the first of the 30"
+tap_run "and lets the rest through" test "$taken" -ge 10
+tap_run "and no more" test "$taken" -le $((10 + SECONDS - began + 1))
+kill_a_node
+tap_run "the lost node is started again" timeout 900 "${cluster[@]}" up -d registry-1 registry-2
+port=$NODE_2_PORT tap_run "and answers" wait_for 60 status_is 200 /v1/accounts/1 -H "$staff"
