@@ -16,9 +16,10 @@ ORGANISATION = {
 }
 SERVICES = {
     "accounts-v1": {"url": "https://accounts-v1.bank.test:8443", "version": "v1", "route-prefix": "/v1/accounts", "authorizer": "staff"},
-    "accounts-v2": {"url": "https://accounts-v2.bank.test:8443", "version": "v2", "route-prefix": "/v2/accounts", "authorizer": "staff"},
+    "accounts-v2": {"url": "https://accounts-v2.bank.test:8443", "version": "v2", "route-prefix": "/v2/accounts", "authorizer": "staff",
+                    "timeout-ms": "1000"},
     "payments-v1": {"url": "https://payments-v1.bank.test:8443", "version": "v1", "route-prefix": "/v1/payments", "authorizer": "customers",
-                    "scopes": "payments/read,payments/write", "throttle-rate": "50", "throttle-burst": "100"},
+                    "scopes": "payments/read,payments/write", "methods": "GET,POST", "throttle-rate": "50", "throttle-burst": "100"},
 }
 
 ssm = boto3.client("ssm", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
@@ -27,6 +28,6 @@ for service, parameters in SERVICES.items():
     values.update({f"api-services/{service}/{name}": value for name, value in parameters.items()})
 for name, value in values.items():
     try:
-        ssm.put_parameter(Name=PREFIX + name, Value=value, Type="StringList" if name.endswith("scopes") else "String")
+        ssm.put_parameter(Name=PREFIX + name, Value=value, Type="StringList" if name.endswith(("scopes", "methods")) else "String")
     except ssm.exceptions.ParameterAlreadyExists:
         pass
