@@ -65,8 +65,8 @@ else
 fi
 compose+=(-p "sallyport-test-$$")
 export GATEWAY_PORT SSM_PORT NODE_1_PORT NODE_2_PORT
-# A loaded machine starts a container in its own time, and not twenty at once.
-export COMPOSE_HTTP_TIMEOUT=900 COMPOSE_PARALLEL_LIMIT=4
+# A loaded machine starts a container in its own time.
+export COMPOSE_HTTP_TIMEOUT=900
 GATEWAY_PORT=$(free_port) SSM_PORT=$(free_port) NODE_1_PORT=$(free_port) NODE_2_PORT=$(free_port)
 cluster=("${compose[@]}" --profile cluster)
 in_service() { local service=$1; shift; "${cluster[@]}" exec -T "$service" "$@"; }
