@@ -20,17 +20,29 @@ is "100 000 requests are answered 200" "$(jq -c '[.status, .failed]' "$E2E_DIR/l
 is "and reached the service once each" "$(grep -c ' payments-v1 GET ' "$E2E_DIR/logs/upstream-requests.log")" 110000
 ok "the agent's memory is flat: $before KiB before, $after KiB behind" test $((after - before)) -le 1024
 
-# Killed in the middle of its work, eight times, by either signal: the socket is held, what arrives meanwhile waits in it, as long
-# as the setting agent.timeout_ms says.
+# Killed in the middle of its work by either signal, up to eight times: the socket is held, what arrives meanwhile waits in it until
+# HAProxy's health check takes the agent for down, after a second.
+ready() { curl -sf -o /dev/null --max-time 2 "http://127.0.0.1:$AGENT_METRICS_PORT/ready"; }
 load --rate 500 --connections 16 --seconds 20 >"$E2E_DIR/load.json" &
 client=$!
+slow=0 restarts=0
 for signal in KILL TERM KILL TERM KILL TERM KILL TERM; do
-	sleep 2
+	sleep 1
+	kill -0 "$client" 2>/dev/null || break
+	began=$(date +%s%3N)
 	kill -"$signal" "$(cat "$E2E_DIR/run/spoa.pid")"
+	sleep 0.1
+	ok "an agent is there again after SIG$signal" eventually 60 ready
+	[ $(($(date +%s%3N) - began)) -lt 800 ] || slow=$((slow + 1))
+	restarts=$((restarts + 1))
 done
 wait "$client"
 refused=$(jq '.status["503"] // 0' "$E2E_DIR/load.json")
-echo "# $refused of $(jq .issued "$E2E_DIR/load.json") requests were refused over eight restarts"
+echo "# $refused of $(jq .issued "$E2E_DIR/load.json") requests were refused over $restarts restarts, $slow of them slow"
 is "what finds no agent is refused, never let through or lost" "$(jq -c '[(.status | keys - ["200", "503"]), .failed]' "$E2E_DIR/load.json")" '[[],{}]'
 # All connections of a killed agent end at once, and a request may meet three of them (docs/limits.md).
-ok "only what an agent had in hand when it was killed can be refused: 16 requests, four times" test "$refused" -le 64
+if [ "$slow" -gt 0 ]; then
+	tap_skip "only what an agent had in hand when it was killed can be refused" "this machine was too slow: $slow starts took longer than HAProxy waits"
+else
+	ok "only what an agent had in hand when it was killed can be refused: 16 requests for each restart" test "$refused" -le $((16 * restarts))
+fi

@@ -44,6 +44,12 @@ start_podman() {
 	podman system service --time=0 "$DOCKER_HOST" >"$work/podman.log" 2>&1 &
 	pids+=($!)
 	wait_for 10 test -S "$work/podman.sock" || return 1
+	# A run that was killed has left its network, whose addresses the next one needs.
+	local left
+	for left in $(podman network ls --format '{{.Name}}' 2>/dev/null | grep -E '^sallyport-test-[0-9]+_peers$'); do
+		left=${left%_peers}
+		ps -o args= -p "${left##*-}" | grep -q compose.sh || podman network rm -f "${left}_peers" "${left}_default" >/dev/null 2>&1
+	done
 	if ! podman image exists localhost/debian:trixie-slim; then
 		local root
 		root=$(tests/support/root.sh make trixie) && tar -C "$root" -c . | podman import - localhost/debian:trixie-slim >/dev/null 2>&1 || return 1
