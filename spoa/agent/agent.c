@@ -615,7 +615,8 @@ struct agent_reloads agent_reload_counts(const struct agent *agent)
 bool agent_check(const char *path, struct err_list *errors)
 {
 	struct snapshot *snapshot = snapshot_load(path, NULL, errors);
+	bool ok = snapshot && snapshot_check_key_files(snapshot, path, errors);
 
 	snapshot_unref(snapshot);
-	return snapshot != NULL;
+	return ok;
 }

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { KEY_FILES_WAIT_MS = 5000 };
+
 /* What is under construction, and where complaints go. */
 struct build {
 	struct snapshot *snapshot;
@@ -406,6 +408,24 @@ void snapshot_wait_for_keys(const struct snapshot *snapshot, unsigned timeout_ms
 		key_source_wait(snapshot->authorizers[i].keys,
 		    now_ms < end_ms ? (unsigned)(end_ms - now_ms) : 0);
 	}
+}
+
+bool snapshot_check_key_files(
+    const struct snapshot *snapshot, const char *path, struct err_list *errors)
+{
+	const struct build b = { .path = path, .errors = errors };
+	const struct config_map *names = &snapshot->config.authorizers;
+	bool ok = true;
+
+	snapshot_wait_for_keys(snapshot, KEY_FILES_WAIT_MS);
+	for (size_t i = 0; i < snapshot->authorizer_count; i++) {
+		struct key_source_stats stats;
+
+		key_source_stats(snapshot->authorizers[i].keys, &stats);
+		if (config_authorizer_at(&snapshot->config, i)->jwks_file && stats.last_error[0])
+			ok = complain(&b, "authorizers", names->names[i], stats.last_error);
+	}
+	return ok;
 }
 
 struct snapshot *snapshot_load(

@@ -52,6 +52,10 @@ struct snapshot *snapshot_load(
  * `timeout_ms`: who begins to answer before has no keys, and answers 503.
  */
 void snapshot_wait_for_keys(const struct snapshot *snapshot, unsigned timeout_ms);
+/* For --check: a key set in a file that cannot be read or used is an error. False when there is
+ * one. */
+bool snapshot_check_key_files(
+    const struct snapshot *snapshot, const char *path, struct err_list *errors);
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 /* NULL is fine. */
 void snapshot_unref(struct snapshot *snapshot);

@@ -267,6 +267,35 @@ static void nobody_is_answered_before_the_keys_are_there(void **state)
 	rig_stop(&rig);
 }
 
+static void check_tells_a_key_file_that_is_missing_or_wrong(void **state)
+{
+	(void)state;
+	struct rig rig;
+	struct err_list errors;
+	char name[160];
+
+	rig_prepare(&rig, 1);
+	err_list_init(&errors, 0);
+	assert_true(agent_check(rig.config, &errors));
+	assert_true(err_list_is_empty(&errors));
+	write_text(&rig, "jwks.json", "{\"keys\":[]}");
+	assert_false(agent_check(rig.config, &errors));
+	assert_non_null(strstr(errors.items[0].text, "no usable key"));
+	err_list_release(&errors);
+	err_list_init(&errors, 0);
+	snprintf(name, sizeof(name), "%s/jwks.json", rig.folder);
+	unlink(name);
+	assert_false(agent_check(rig.config, &errors));
+	assert_int_equal(errors.count, 1);
+	assert_int_equal(errors.items[0].line, 1);
+	assert_non_null(strstr(errors.items[0].text, "authorizers[\"staff\"]: "));
+	assert_non_null(strstr(errors.items[0].text, "No such file"));
+	err_list_release(&errors);
+	write_text(&rig, "jwks.json", jwks);
+	rig_run(&rig);
+	rig_stop(&rig);
+}
+
 /* What was not looked at is said in the labels, and what was refused for it in the explanation. */
 static void a_body_that_was_not_seen_as_a_whole_is_told(void **state)
 {
@@ -535,6 +564,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_request_has_its_verdict),
 		cmocka_unit_test(nobody_is_answered_before_the_keys_are_there),
+		cmocka_unit_test(check_tells_a_key_file_that_is_missing_or_wrong),
 		cmocka_unit_test(a_body_that_was_not_seen_as_a_whole_is_told),
 		cmocka_unit_test(a_request_with_too_many_headers_is_not_let_through),
 		cmocka_unit_test(a_request_allocates_nothing_once_warm),
