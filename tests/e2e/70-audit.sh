@@ -123,6 +123,7 @@ eventually 30 arrived
 is "$requests requests are $requests records" "$(($(query --count) - before))" "$requests"
 is "no record came twice" "$(query --where path=/load | jq -r .id | sort | uniq -d | wc -l)" 0
 is "no gap was told" "$(query --events --where audit=gap --count)" 0
+eventually 20 answers "$status_port" /healthz # the last of those that were killed may be starting still
 is "no datagram was dropped" "$(metric socket_drops_total)" 0
 if verify --content >"$dir/verify.out" 2>&1; then tap_pass "the log verifies, content included"; else tap_fail "the log verifies, content included"; sed 's/^/# /' "$dir/verify.out"; fi
 
