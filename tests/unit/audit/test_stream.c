@@ -87,7 +87,8 @@ static void expect_line(const char *text)
 	struct slice line;
 	assert_true(spool_next(spool, &line));
 	if (!slice_eq(line, slice_of_cstr(text)))
-		print_message("'%.*s', expected '%s'\n", (int)line.len, line.ptr, text);
+		print_message(
+		    "'%.*s', expected '%s'\n", (int)line.len, line.ptr, text ? text : "nothing");
 	assert_true(slice_eq(line, slice_of_cstr(text)));
 }
 
