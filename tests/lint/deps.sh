@@ -4,7 +4,7 @@
 set -eu
 packages="gcc make pkg-config libev-dev libjansson-dev libjwt-dev libssl-dev libcurl4-openssl-dev
 	libpcre2-dev libmodsecurity-dev libxml2-dev libzstd-dev libcmocka-dev
-	haproxy modsecurity-crs openssl curl jq python3 python3-venv python3-yaml iproute2 nghttp2-client wrk socat xxd procps git ca-certificates"
+	haproxy modsecurity-crs openssl curl jq python3 python3-venv python3-yaml iproute2 nghttp2-client wrk socat e2fsprogs xxd procps git ca-certificates"
 scanner=libvectorscan-dev
 [ "$(dpkg --print-architecture)" != amd64 ] || scanner=libhyperscan-dev
 [ "${1:-}" != --list ] || { echo $packages "$scanner"; exit; }
