@@ -103,8 +103,13 @@ is "each once, and all valid" "$(query --where path=/a | jq -r .seq | sort -u | 
 worker=$(ps -o pid= --ppid "$holder" | tr -d ' ')
 kill -9 "$worker"
 tap_run "the daemon is started again" eventually 20 answers "$status_port" /healthz
-tap_run "HAProxy's rings connect again" eventually 30 metric_is stream_connections 2
-for port in "$counted_port" "$lines_port" "$datagram_port"; do requests "$port" /b 200; done
+if haproxy -v | grep -q '^HAProxy version 3\.0\.'; then # docs/limits.md
+	tap_skip "HAProxy's rings connect again" "those of HAProxy 3.0 do not"
+	requests "$datagram_port" /b 600
+else
+	tap_run "HAProxy's rings connect again" eventually 30 metric_is stream_connections 2
+	for port in "$counted_port" "$lines_port" "$datagram_port"; do requests "$port" /b 200; done
+fi
 tap_run "and records come" eventually 30 count_is /b 600
 is "what was committed before is still there once" "$(query --where path=/a | jq -r .seq | sort -u | wc -l)" 1500
 is "no gap was told" "$(query --events --where audit=gap --count)" 0
