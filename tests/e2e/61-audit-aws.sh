@@ -2,36 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # The audit log and AWS, with moto's server as the other side: keys wrapped and checkpoints signed by KMS, shipping
 # to CloudWatch Logs over an outage, anchors in SSM, S3 and CloudWatch.
-set -u
-. tests/suites/tap.sh
-. haproxy/dev/stack.sh
+. tests/e2e/audit_lib.sh
 
-audit=$PWD/build/${V:-release}/sallyport-audit
-dir=$(mktemp -d "${TMPDIR:-/tmp}/sallyport-audit-aws.XXXXXX")
-pids=()
-cleanup() {
-	local pid
-	trap - EXIT
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; done
-	tests/support/moto.sh stop "$dir/moto"
-	[ "$tap_bad" -eq 0 ] || tail -n 20 "$dir"/*.err | sed 's/^/# /'
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
+audit_begin aws
+more_cleanup() { tests/support/moto.sh stop "$dir/moto"; }
 
 mkdir "$dir/moto"
 url=$(tests/support/moto.sh start "$dir/moto") || { tap_skip "the audit log with AWS" "moto cannot be installed from PyPI"; tap_done; exit; }
 export AWS_ENDPOINT_URL=$url AWS_REGION=eu-west-1 AWS_DEFAULT_REGION=eu-west-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_EC2_METADATA_DISABLED=true
 
-is() { # NAME ACTUAL EXPECTED
-	if [ "$2" = "$3" ]; then tap_pass "$1"; else tap_fail "$1"; echo "# '$2', expected '$3'"; fi
-}
-eventually() { # SECONDS COMMAND...
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do [ "$SECONDS" -lt "$end" ] || return 1; sleep 0.1; done
-}
 boto() { build/venv/bin/python -c "import boto3, sys, json; c = lambda s: boto3.client(s, endpoint_url='$url'); $1"; }
 ready() { curl -sf -o /dev/null "http://127.0.0.1:$status_port/ready"; }
 send() { # FROM TO

@@ -4,9 +4,7 @@
 # five times, when HAProxy reloads, and when the disk is full for a while. Then queries, proofs and tampering.
 #
 # AUDIT_REQUESTS: how many (100000)
-set -u
-. tests/suites/tap.sh
-. haproxy/dev/stack.sh
+. tests/e2e/audit_lib.sh
 # At full speed the kernel's usual buffer of a socket is too small, and only root may have a larger one (docs/audit.md).
 if [ "$(id -u)" -ne 0 ] && [ "$(cat /proc/sys/net/core/rmem_max)" -lt 33554432 ]; then
 	tap_skip "the audit log at full speed" "net.core.rmem_max is small, and this is not root"
@@ -15,38 +13,13 @@ if [ "$(id -u)" -ne 0 ] && [ "$(cat /proc/sys/net/core/rmem_max)" -lt 33554432 ]
 fi
 
 requests=${AUDIT_REQUESTS:-100000}
-bin=$PWD/build/${V:-release}
-dir=$(mktemp -d "${TMPDIR:-/tmp}/sallyport-audit.XXXXXX")
-audit=$bin/sallyport-audit
-pids=()
+audit_begin log
 
-cleanup() {
-	local pid
-	trap - EXIT
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
-	for pid in "${pids[@]}"; do
-		for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
-		kill -9 "$pid" 2>/dev/null
-		wait "$pid" 2>/dev/null
-	done
+more_cleanup() {
 	mountpoint -q "$dir/small" 2>/dev/null && umount "$dir/small"
 	chattr -R -i -a "$dir" 2>/dev/null
-	[ "$tap_bad" -eq 0 ] || tail -n 20 "$dir"/*.err | sed 's/^/# /'
-	rm -rf "$dir"
 }
-trap cleanup EXIT
-trap 'exit 130' INT TERM
 
-is() { # NAME ACTUAL EXPECTED
-	if [ "$2" = "$3" ]; then tap_pass "$1"; else tap_fail "$1"; echo "# '$2', expected '$3'"; fi
-}
-eventually() { # SECONDS COMMAND...
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do [ "$SECONDS" -lt "$end" ] || return 1; sleep 0.1; done
-}
-metric() { curl -sf "http://127.0.0.1:$status_port/metrics" | awk -v m="sallyport_audit_$1" '$1 == m { print $2 }'; }
-answers() { curl -sf -o /dev/null "http://127.0.0.1:$1$2"; }
 query() { "$audit" query --log "$audit_log" --key "$dir/keys/wrapping.key" "$@"; }
 verify() { "$audit" verify --log "$audit_log" --public-key "$dir/keys/public.pem" --key "$dir/keys/wrapping.key" "$@"; }
 listens() { ss -Hlnu "sport = :$audit_port" | grep -q .; }

@@ -2,40 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # The audit log and what becomes of its files: segments whose retention is over are removed by the daemon, behind a
 # tombstone, and any other removal is found; a disk that is read-only, or slow, for a while loses nothing.
-set -u
-. tests/suites/tap.sh
-. haproxy/dev/stack.sh
+. tests/e2e/audit_lib.sh
 
 bin=$PWD/build/${V:-release}
-audit=$bin/sallyport-audit
-dir=$(mktemp -d "${TMPDIR:-/tmp}/sallyport-audit-storage.XXXXXX")
-pids=()
-cleanup() {
-	local pid
-	trap - EXIT
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
-	for pid in "${pids[@]}"; do
-		for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
-		kill -9 "$pid" 2>/dev/null
-		wait "$pid" 2>/dev/null
-	done
-	mountpoint -q "$dir/small" 2>/dev/null && umount "$dir/small"
-	[ "$tap_bad" -eq 0 ] || tail -n 20 "$dir"/*.err | sed 's/^/# /'
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
+audit_begin storage
+more_cleanup() { mountpoint -q "$dir/small" 2>/dev/null && umount "$dir/small"; }
 
-is() { # NAME ACTUAL EXPECTED
-	if [ "$2" = "$3" ]; then tap_pass "$1"; else tap_fail "$1"; echo "# '$2', expected '$3'"; fi
-}
-eventually() { # SECONDS COMMAND...
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do [ "$SECONDS" -lt "$end" ] || return 1; sleep 0.1; done
-}
-metric() { curl -sf "http://127.0.0.1:$status_port/metrics" | awk -v m="sallyport_audit_$1" '$1 == m { print $2 }'; }
-metric_is() { [ "$(metric "$1")" = "$2" ]; }
 ready() { curl -sf -o /dev/null "http://127.0.0.1:$status_port/ready"; }
 refuses() { [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$status_port/ready")" = 503 ]; }
 query() { "$audit" query --log "$audit_log" --key "$dir/keys/wrapping.key" "$@"; }

@@ -2,39 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Records over TCP, as a HAProxy on another machine sends them: through a ring, with and without lengths before the
 # messages, while datagrams come in, too; the daemon is killed meanwhile and what it had in its spool is not lost.
-set -u
-. tests/suites/tap.sh
-. haproxy/dev/stack.sh
+. tests/e2e/audit_lib.sh
 
-audit=$PWD/build/${V:-release}/sallyport-audit
-dir=$(mktemp -d "${TMPDIR:-/tmp}/sallyport-audit-tcp.XXXXXX")
-pids=()
-cleanup() {
-	local pid
-	trap - EXIT
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
-	for pid in "${pids[@]}"; do
-		for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
-		kill -9 "$pid" 2>/dev/null
-		wait "$pid" 2>/dev/null
-	done
-	[ "$tap_bad" -eq 0 ] || tail -n 20 "$dir"/*.err | sed 's/^/# /'
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 130' INT TERM
-
-is() { # NAME ACTUAL EXPECTED
-	if [ "$2" = "$3" ]; then tap_pass "$1"; else tap_fail "$1"; echo "# '$2', expected '$3'"; fi
-}
-eventually() { # SECONDS COMMAND...
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do [ "$SECONDS" -lt "$end" ] || return 1; sleep 0.1; done
-}
-answers() { curl -sf -o /dev/null "http://127.0.0.1:$1$2"; }
-metric() { curl -sf "http://127.0.0.1:$status_port/metrics" | awk -v m="sallyport_audit_$1" '$1 == m { print $2 }'; }
-metric_is() { [ "$(metric "$1")" = "$2" ]; }
+audit_begin tcp
 query() { "$audit" query --log "$dir/log" --key "$dir/keys/wrapping.key" "$@"; }
 requests() { # FRONTEND-PORT PATH COUNT
 	seq "$3" | xargs -I{} echo "url=\"http://127.0.0.1:$1$2\"" | curl -sf -o /dev/null --fail-early -K - 2>/dev/null || true
