@@ -154,7 +154,7 @@ static struct template_scope service_scope(
 }
 
 struct wanted {
-	bool client_buckets, canaries, oversize_continue, ratelimit_headers, waf_response;
+	bool client_buckets, canaries, mtls, oversize_continue, ratelimit_headers, waf_response;
 	size_t count; /* of services that are rendered */
 };
 
@@ -168,6 +168,7 @@ static struct wanted look_through(const struct model *model)
 		wanted.count++;
 		wanted.client_buckets |= service->client_rate > 0;
 		wanted.canaries |= service->canary_url.text != NULL;
+		wanted.mtls |= service->mtls != MTLS_OFF;
 		wanted.oversize_continue |= service->oversize == OVERSIZE_CONTINUE;
 		wanted.ratelimit_headers |= service->ratelimit_headers;
 		wanted.waf_response |= service->waf_response;
@@ -187,6 +188,7 @@ static void add_services(
 	add_list(scope, "services", items, count);
 	add_flag(scope, "client_buckets", wanted->client_buckets);
 	add_flag(scope, "canaries", wanted->canaries);
+	add_flag(scope, "mtls", wanted->mtls);
 	add_flag(scope, "oversize_continue", wanted->oversize_continue);
 	add_flag(scope, "ratelimit_headers", wanted->ratelimit_headers);
 	add_flag(scope, "waf_response", wanted->waf_response);
@@ -224,7 +226,7 @@ static void add_listens(struct scope *scope, const struct settings *s)
 	add_optional(scope, "certificate", "path", s->tls_certificate);
 	add_optional(scope, "client_ca", "path", s->tls_client_ca);
 	add_optional(scope, "client_crl", "path", s->tls_client_crl);
-	add_flag(scope, "mtls", s->tls_client_ca != NULL);
+	add_flag(scope, "client_certificates", s->tls_client_ca != NULL);
 	add_flag(scope, "http2", s->http2);
 	add_text(
 	    scope, "tls_min_version", s->tls_min_version == TLS_MIN_13 ? "TLSv1.3" : "TLSv1.2");
@@ -286,15 +288,16 @@ static void add_nodes(struct scope *scope, const struct settings *s)
 struct bucket {
 	const char *name;
 	unsigned sc;      /* sc1 is the source address's, but for what add_buckets() says */
+	const char *key;  /* the variable that holds it */
 	unsigned key_len; /* a longer key is cut, and shares its bucket */
 	const char *table_size;
 	const char *expire; /* of a row nobody asks for; then its bucket is full */
 };
 
 static const struct bucket BUCKETS[] = {
-	{ "route", 0, 48, "10k", "24h" },
-	{ "client", 2, 192, "100k", "1h" },
-	{ "global", 3, 16, "1k", "24h" },
+	{ "route", 0, "txn.svc", 48, "10k", "24h" },
+	{ "client", 2, "req.client_key", 192, "100k", "1h" },
+	{ "global", 3, "proc.gateway", 16, "1k", "24h" },
 };
 
 /* Without a fourth stick counter the gateway's bucket takes the one of the source address, which is
@@ -309,9 +312,10 @@ static void add_buckets(struct scope *scope, const struct settings *s, const str
 	for (size_t i = 0; items && i < 3; i++) {
 		if (!used[i])
 			continue;
-		struct scope item = scope_new(scope->arena, 6);
+		struct scope item = scope_new(scope->arena, 7);
 		add_text(&item, "bucket", BUCKETS[i].name);
 		add_uint(&item, "sc", BUCKETS[i].sc == 3 && !has_fourth ? 1 : BUCKETS[i].sc);
+		add_text(&item, "key", BUCKETS[i].key);
 		add_uint(&item, "key_len", BUCKETS[i].key_len);
 		add_text(&item, "table_size", BUCKETS[i].table_size);
 		add_text(&item, "expire", BUCKETS[i].expire);
@@ -369,7 +373,10 @@ static void add_process(
 	add_uint(scope, "client_timeout_ms", s->client_timeout_ms);
 	add_uint(scope, "request_timeout_ms", s->request_timeout_ms);
 	add_uint(scope, "upstream_connect_timeout_ms", s->upstream_connect_timeout_ms);
-	add_flag(scope, "retry_unanswered", s->upstream_retry_unanswered);
+	add_optional(scope, "retry", "rate",
+	    s->upstream_retry_rate
+	        ? arena_printf(scope->arena, "%llu", (unsigned long long)s->upstream_retry_rate)
+	        : NULL);
 	add_uint(scope, "agent_timeout_ms", s->agent_timeout_ms);
 	add_text(scope, "agent_metrics", s->agent_metrics);
 	add_text(scope, "admin_listen", s->admin_listen);

@@ -3,6 +3,7 @@
  * Maps and lists. Each is a table row: the file, the parameters it comes from, and what one service
  * adds to it. Keys and values are of safe bytes only (registry/template.h), which is asserted.
  */
+#include "common/json_write.h"
 #include "registry/render.h"
 #include "registry/template.h"
 
@@ -19,11 +20,25 @@ static void add_route(struct buf *out, const struct service *s)
 	buf_printf(out, "%s/ %s\n", s->route_prefix, s->id);
 }
 
+/* Members of the access log's record, so that HAProxy has only to copy them. */
 static void add_service(struct buf *out, const struct service *s)
 {
 	static const char *const AUTHORIZERS[] = { "staff", "customers" };
-	buf_printf(
-	    out, "%s %s|%s|%s\n", s->id, s->route_prefix, s->version, AUTHORIZERS[s->authorizer]);
+	const struct {
+		const char *key, *value;
+	} members[] = {
+		{ "route", s->route_prefix },
+		{ "service", s->id },
+		{ "version", s->version },
+		{ "authorizer", AUTHORIZERS[s->authorizer] },
+	};
+	buf_printf(out, "%s ", s->id);
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		buf_printf(out, "%s\"%s\":\"", i ? "," : "", members[i].key);
+		jw_escape(out, slice_of_cstr(members[i].value));
+		buf_append_byte(out, '"');
+	}
+	buf_append_byte(out, '\n');
 }
 
 static void add_methods(struct buf *out, const struct service *s)
@@ -156,18 +171,30 @@ static void add_list(
 		buf_printf(text, "%s\n", list->items[i]);
 }
 
+/* Safe, but for the quotes of add_service(); one in a value would come with a backslash, which is
+ * not. */
+static bool is_safe(struct slice word, bool is_json)
+{
+	for (size_t i = 0; i < word.len; i++)
+		if (!template_byte_is_safe(slice_at(word, i)) &&
+		    !(is_json && slice_at(word, i) == '"'))
+			return false;
+	return word.len > 0;
+}
+
 /* One pair per line, of safe bytes: whatever the validation let through, nothing else may arrive
  * here. */
 static bool check_text(const struct rendered_file *file, struct err *err)
 {
 	struct slice rest = buf_slice(&file->text), line, word;
+	bool is_json = strcmp(file->name, "services.map") == 0;
 	while (rest.len > 0) {
 		slice_cut(rest, '\n', &line, &rest);
 		if (slice_starts_with(line, SLICE("#")))
 			continue;
 		while (line.len > 0) {
 			slice_cut(line, ' ', &word, &line);
-			if (!template_text_is_safe(word))
+			if (!is_safe(word, is_json))
 				return err_set(err, "unsafe word in %s", file->name);
 		}
 	}

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "spoa/agent/request.h"
+#include "spoa/agent/trace.h"
 #include "spoa/agent/verdict.h"
 #include "spoa/agent/waf_report.h"
 #include "spoa/auth/auth.h"
@@ -26,6 +27,8 @@ struct dispatcher {
 	struct arena arena; /* of the request under way */
 	struct waf_header *headers;
 	size_t header_room;
+	struct trace_maker trace;
+	struct buf record;   /* scratch of verdict_encode() */
 	bool may_hold, held; /* of the frame under way */
 };
 
@@ -55,7 +58,9 @@ struct dispatcher *dispatcher_new(struct snapshot *snapshot, struct counters *co
 	d->waf = waf_worker_new();
 	d->header_room = (size_t)snapshot->config.max_headers;
 	d->headers = calloc(d->header_room, sizeof(*d->headers));
-	if (d->auth && d->waf && d->headers)
+	buf_init(&d->record, 0);
+	if (d->auth && d->waf && d->headers && buf_reserve(&d->record, VERDICT_RECORD_MIN) &&
+	    trace_maker_init(&d->trace))
 		return d;
 	dispatcher_free(d);
 	return NULL;
@@ -71,6 +76,7 @@ void dispatcher_free(struct dispatcher *dispatcher)
 		waf_worker_free(dispatcher->waf);
 	snapshot_unref(dispatcher->snapshot);
 	arena_release(&dispatcher->arena);
+	buf_release(&dispatcher->record);
 	free(dispatcher->headers);
 	free(dispatcher);
 }
@@ -226,6 +232,17 @@ static void run_waf(struct dispatcher *d, const struct exchange *x, struct verdi
 	apply_waf(d, x, &found, verdict);
 }
 
+/* HAProxy uses it unless the request has brought one. */
+static struct slice start_trace(struct dispatcher *d, struct slice request_id)
+{
+	char *text = arena_alloc(&d->arena, TRACE_PARENT_LEN);
+
+	if (!text)
+		return slice_of(NULL, 0);
+	trace_start(&d->trace, request_id, text);
+	return slice_of(text, TRACE_PARENT_LEN);
+}
+
 static struct verdict judge_request(struct dispatcher *d, const struct request *request)
 {
 	struct verdict verdict = { .status = 200, .auth = SLICE("off"), .waf = SLICE("off") };
@@ -233,6 +250,7 @@ static struct verdict judge_request(struct dispatcher *d, const struct request *
 
 	if (!begin_exchange(d, request, &x, &verdict))
 		return verdict;
+	verdict.traceparent = start_trace(d, request->id);
 	if (x.route->policy)
 		check_token(d, &x, &verdict);
 	/* What is refused anyway needs no WAF. */
@@ -243,7 +261,11 @@ static struct verdict judge_request(struct dispatcher *d, const struct request *
 
 static struct verdict judge_response(struct dispatcher *d, const struct request *message)
 {
-	struct verdict verdict = { .status = 200, .waf = SLICE("off") };
+	struct verdict verdict = {
+		.status = 200,
+		.waf = SLICE("off"),
+		.request_record = message->record,
+	};
 	struct waf_verdict found;
 	struct waf_request request;
 	struct waf_response response;
@@ -341,7 +363,7 @@ static void replace_ack(
 
 	frame_abandon(out, begin);
 	begin = ack_begin(out, frame->stream_id, frame->frame_id);
-	verdict_encode(out, &verdict);
+	verdict_encode(out, &verdict, &d->record);
 	ended = frame_end(out, begin);
 	assert(ended); // the smallest frame a peer may ask for has room for this
 }
@@ -369,7 +391,7 @@ enum spop_status dispatcher_notify(void *context, const struct frame *frame,
 		arena_reset(&d->arena);
 		if (!answer_message(d, message, &notify, &since_us, &verdict))
 			break;
-		verdict_encode(out, &verdict);
+		verdict_encode(out, &verdict, &d->record);
 	}
 	*hold = d->held;
 	if (d->held || notify_failed(&notify)) {

@@ -71,6 +71,7 @@ static const struct argument arguments[] = {
 	{ SLICE_INIT("status"), offsetof(struct request, status),  take_number },
 	{ SLICE_INIT("hdrs"),   offsetof(struct request, headers), take_text },
 	{ SLICE_INIT("body"),   offsetof(struct request, body),    take_text },
+	{ SLICE_INIT("record"),  offsetof(struct request, record),  take_text },
 	{ SLICE_INIT("cut"),    offsetof(struct request, cut),     take_bool },
 	{ SLICE_INIT("cert"),   offsetof(struct request, cert),    take_cert },
 };

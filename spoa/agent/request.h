@@ -14,7 +14,8 @@ struct request {
 	struct slice method, path, query, version;
 	struct slice headers; /* req.hdrs_bin or res.hdrs_bin, for headers_decode() */
 	struct slice body;
-	struct slice cert; /* SHA-256 of the client certificate, 32 bytes, or empty */
+	struct slice record; /* `response` only: the variable `record` of the request's verdict */
+	struct slice cert;   /* SHA-256 of the client certificate, 32 bytes, or empty */
 	bool cut;
 	int64_t status;   /* `response` only */
 	struct slice src; /* in text; empty when not sent */

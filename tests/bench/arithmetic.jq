@@ -16,7 +16,7 @@ cpu("plain")[0] as $plain
   (["stage", "CPU µs"] | cells), "|---|---|",
   stage("TLS and proxying, both sides (HAProxy alone)"; $plain),
   stage("the gateway\u0027s rules, SPOE and access log in HAProxy"; $gateway - $plain),
-  (cpu("once") as $once | if $once then stage("of that, the copies of upstream.retry_unanswered (measured with and without)"; cpu("token")[0] - $once[0]) else empty end),
+  (cpu("retry") as $retry | if $retry then stage("copies for a repetition, where upstream.retry_rate is above the rate (measured with and without)"; $retry[0] - cpu("token")[0]) else empty end),
   stage("agent: token check, token in the cache"; $token),
   stage("agent: AWS rules"; $waf.aws), stage("agent: CRS 3.3"; $waf.crs), stage("agent: CRS 4"; $waf.crs4),
   "", "At these figures, computed and not measured:", "",

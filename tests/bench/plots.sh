@@ -8,7 +8,7 @@ mkdir -p "$folder"
 data=$(mktemp -d)
 trap 'rm -rf "$data"' EXIT
 # Names that fit: without what the table says anyway.
-short='def short: sub(", no token check"; "") | sub("HAProxy [+] Coraza ([^ ]*) in an SPOE agent of ours"; "Coraza") | sub(", upstream.retry_unanswered off"; ", no retries") | sub(", TLS on both sides"; "");'
+short='def short: sub(", no token check"; "") | sub("HAProxy [+] Coraza ([^ ]*) in an SPOE agent of ours"; "Coraza") | sub(", upstream.retry_rate 1000000"; ", retries") | sub(", TLS on both sides"; "");'
 # One block of "x y" for each contender that was measured at more than one x.
 series() { # LOAD-PREFIX VALUE
 	jq -r --arg prefix "$1" "$short"'. as $r | .contenders[] | . as $n

@@ -113,7 +113,7 @@ h2_load() { # h2load's report as load prints it
 }
 
 all="${contenders[*]}"
-ours=$(present token once aws crs crs4)
+ours=$(present token retry aws crs crs4)
 say "contenders: $all"
 for c in $all; do send "$c" get --connections 32 --seconds 1 >/dev/null; done
 for kind in $kinds; do
@@ -121,13 +121,13 @@ for kind in $kinds; do
 	rounds "$all" closed "$kind" c32
 done
 say "ordinary traffic"
-rounds "$(present plain token once crs crs4 nginx coraza)" ordinary
+rounds "$(present plain token retry crs crs4 nginx coraza)" ordinary
 say "95 % good, 5 % bad"
 rounds "$(present token crs crs4)" mixed
 say "new TLS connections"
 rounds "$(present plain token crs)" new_connections
 say "h2"
-rounds "$(present plain jwt token once crs crs4 nginx coraza)" h2
+rounds "$(present plain jwt token retry crs crs4 nginx coraza)" h2
 if [ -z "$QUICK" ]; then
 	say "cold tokens"
 	stack_token staff --lifetime 7200 --count 3000 >"$STACK_DIR/tokens"

@@ -150,6 +150,17 @@ static void assert_text(const struct frame *ack, const char *name, const char *t
 		assert_int_equal(value.type, TYPED_NULL);
 }
 
+/* A member of the access log's record that the ACK brings. */
+static void assert_member(const struct frame *ack, const char *name, const char *text)
+{
+	struct typed record = spop_peer_variable(ack, "record");
+	char wanted[320];
+
+	snprintf(wanted, sizeof(wanted), "\"%s\":\"%s\"", name, text ? text : "");
+	if (slice_find(typed_text(&record), slice_of_cstr(wanted)) == SIZE_MAX)
+		fail_msg("no %s in %.*s", wanted, (int)record.bytes.len, record.bytes.ptr);
+}
+
 static void connect_ready(const struct rig *rig, struct spop_peer *peer)
 {
 	assert_true(spop_peer_connect(peer, rig->address));
@@ -212,14 +223,13 @@ static void each_request_has_its_verdict(void **state)
 			usleep(5000);
 		}
 		assert_int_equal(spop_peer_variable(&ack, "verdict").uint, rows[i].verdict);
-		assert_int_equal(spop_peer_variable(&ack, "us").type, TYPED_UINT32);
-		assert_text(&ack, "auth", rows[i].auth);
-		assert_text(&ack, "waf", rows[i].waf);
 		assert_text(&ack, "www", rows[i].www);
-		assert_text(&ack, "rules", rows[i].rules);
-		assert_text(&ack, "explain", rows[i].explain);
-		assert_text(&ack, "labels", rows[i].labels);
-		assert_text(&ack, "sub", NULL);
+		assert_member(&ack, "auth", rows[i].auth);
+		assert_member(&ack, "waf", rows[i].waf);
+		assert_member(&ack, "rules", rows[i].rules);
+		assert_member(&ack, "explain", rows[i].explain);
+		assert_member(&ack, "labels", rows[i].labels);
+		assert_member(&ack, "sub", NULL);
 	}
 	spop_peer_close(&peer);
 	rig_stop(&rig);
@@ -259,7 +269,7 @@ static void nobody_is_answered_before_the_keys_are_there(void **state)
 	rig_run(&rig);
 	connect_ready(&rig, &peer);
 	ask(&peer, &check, &ack);
-	assert_text(&ack, "auth", "token_malformed");
+	assert_member(&ack, "auth", "token_malformed");
 	pthread_join(writer, NULL);
 	/* It is looked at again every two seconds: nobody may wait for a writer for ever. */
 	write_text(&rig, "jwks.json", jwks);
@@ -333,9 +343,9 @@ static void a_body_that_was_not_seen_as_a_whole_is_told(void **state)
 
 		ask(&peer, &check, &ack);
 		assert_int_equal(spop_peer_variable(&ack, "verdict").uint, rows[i].verdict);
-		assert_text(&ack, "waf", rows[i].waf);
-		assert_text(&ack, "explain", rows[i].explain);
-		assert_text(&ack, "labels", rows[i].labels);
+		assert_member(&ack, "waf", rows[i].waf);
+		assert_member(&ack, "explain", rows[i].explain);
+		assert_member(&ack, "labels", rows[i].labels);
 	}
 	spop_peer_close(&peer);
 	rig_stop(&rig);
@@ -359,7 +369,7 @@ static void a_request_with_too_many_headers_is_not_let_through(void **state)
 	headers[400] = headers[401] = "x";
 	ask(&peer, &check, &ack);
 	assert_int_equal(spop_peer_variable(&ack, "verdict").uint, 503);
-	assert_text(&ack, "auth", "too_many_headers");
+	assert_member(&ack, "auth", "too_many_headers");
 	spop_peer_close(&peer);
 	rig_stop(&rig);
 }

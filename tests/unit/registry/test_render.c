@@ -121,7 +121,7 @@ static void windows_of_the_address_rule_are_those_of_aws(void **state)
 		snprintf(wanted, sizeof(wanted), "http_req_rate(%us),gpc0", windows_s[i]);
 		assert_int_not_equal(slice_find(text, slice_of_cstr(wanted)), SIZE_MAX);
 		snprintf(
-		    wanted, sizeof(wanted), "acl ip_over var(txn.ip_sum) -m int gt %u\n", 2000 + i);
+		    wanted, sizeof(wanted), "acl ip_over sc_http_req_rate(1) gt %u\n", 2000 + i);
 		assert_int_not_equal(slice_find(text, slice_of_cstr(wanted)), SIZE_MAX);
 		rendering_release(&files);
 	}
