@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/siphash.h"
 
+#include <endian.h>
+
 static inline uint64_t rotate(uint64_t x, unsigned bits)
 {
 	return (x << bits) | (x >> (64 - bits));
@@ -8,10 +10,9 @@ static inline uint64_t rotate(uint64_t x, unsigned bits)
 
 static inline uint64_t load64(const unsigned char *p)
 {
-	uint64_t x = 0;
-	for (unsigned i = 0; i < 8; i++)
-		x |= (uint64_t)p[i] << (8 * i);
-	return x;
+	uint64_t x;
+	memcpy(&x, p, sizeof(x));
+	return le64toh(x);
 }
 
 struct state {

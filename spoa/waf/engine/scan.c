@@ -23,20 +23,38 @@ static int on_hit(
 	return 0;
 }
 
-static struct hits *keep_hits(struct transaction *tx, unsigned database)
+static struct hits *hits_new(
+    struct transaction *tx, unsigned database, const uint32_t *found, size_t count)
 {
-	struct waf_worker *worker = tx->worker;
 	struct hits *hits = arena_alloc(tx->arena, sizeof *hits);
 	uint32_t *patterns = NULL;
-	if (worker->hit_count) {
-		patterns = arena_alloc(tx->arena, worker->hit_count * sizeof *patterns);
+	if (count) {
+		patterns = arena_alloc(tx->arena, count * sizeof *patterns);
 		if (!patterns)
 			return NULL;
-		memcpy(patterns, worker->hit_room, worker->hit_count * sizeof *patterns);
+		memcpy(patterns, found, count * sizeof *patterns);
 	}
 	if (hits)
-		*hits = (struct hits){ database, worker->hit_count, patterns, NULL };
+		*hits = (struct hits){ database, count, patterns, NULL };
 	return hits;
+}
+
+/* What the database finds in the text, or found when the worker saw it last. */
+static struct hits *look_up(
+    struct transaction *tx, const hs_database_t *database, unsigned id, struct slice text)
+{
+	struct waf_worker *worker = tx->worker;
+	struct memo_key key = memo_key_of(worker->memo, tx->rules->serial, id, text);
+	const uint32_t *patterns;
+	size_t count;
+	if (memo_find(worker->memo, &key, &patterns, &count))
+		return hits_new(tx, id, patterns, count);
+	worker->hit_count = 0;
+	if (hs_scan(database, text.ptr, (unsigned)text.len, 0, worker->hs_scratch, on_hit,
+	        worker) != HS_SUCCESS)
+		return NULL;
+	memo_keep(worker->memo, &key, worker->hit_room, worker->hit_count);
+	return hits_new(tx, id, worker->hit_room, worker->hit_count);
 }
 
 static const struct hits *known_hits(const struct value *value, unsigned database)
@@ -58,12 +76,10 @@ static const struct hits *hits_of(
 	const struct hits *known = known_hits(value, id);
 	if (known)
 		return known;
+	/* A step is a step, known or not: what a request may cost does not depend on those before
+	 * it. */
 	spend(tx, 1 + value->text.len / 8);
-	tx->worker->hit_count = 0;
-	if (hs_scan(family->databases[group], value->text.ptr, (unsigned)value->text.len, 0,
-	        tx->worker->hs_scratch, on_hit, tx->worker) != HS_SUCCESS)
-		return NULL;
-	struct hits *hits = keep_hits(tx, id);
+	struct hits *hits = look_up(tx, family->databases[group], id, value->text);
 	if (!hits)
 		return NULL;
 	hits->next = value->hits;

@@ -5,6 +5,7 @@
  * worker's arena and gone at the next transaction.
  */
 #include "spoa/waf/body/body.h"
+#include "spoa/waf/engine/memo.h"
 #include "spoa/waf/engine/ruleset.h"
 
 #include <hs/hs.h>
@@ -105,6 +106,7 @@ struct waf_worker {
 	uint64_t serials[8]; /* of the rules that hs_scratch fits; the oldest makes room */
 	uint32_t *hit_room;
 	size_t hit_count, hit_cap;
+	struct memo *memo;
 	struct transaction tx;
 };
 

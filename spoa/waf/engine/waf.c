@@ -168,13 +168,13 @@ struct waf_worker *waf_worker_new(void)
 	struct waf_worker *worker = calloc(1, sizeof *worker);
 	if (!worker)
 		return NULL;
-	worker->op_scratch = op_scratch_new();
-	if (!worker->op_scratch) {
-		free(worker);
-		return NULL;
-	}
 	arena_init(&worker->arena, DEFAULT_ARENA_BYTES);
-	return worker;
+	worker->op_scratch = op_scratch_new();
+	worker->memo = memo_new();
+	if (worker->op_scratch && worker->memo)
+		return worker;
+	waf_worker_free(worker);
+	return NULL;
 }
 
 void waf_worker_free(struct waf_worker *worker)
@@ -183,6 +183,7 @@ void waf_worker_free(struct waf_worker *worker)
 		return;
 	arena_release(&worker->arena);
 	op_scratch_free(worker->op_scratch);
+	memo_free(worker->memo);
 	hs_free_scratch(worker->hs_scratch);
 	free(worker->hit_room);
 	free(worker);
