@@ -9,7 +9,8 @@
  * BENCH_CACHE_DIR: compiled databases. BENCH_NO_PEER, BENCH_ONLY=NAME: for profiling.
  *
  * Prints one line per request: microseconds of each, and how many times ours that is. All engines
- * must come to the same verdict.
+ * must come to the same verdict. Values with a mark in them differ in each request, so that no
+ * engine sees them twice; headers but the request's id stay, as they do for a client.
  */
 #include "common/file.h"
 #include "spoa/waf/waf.h"
@@ -33,13 +34,13 @@ static char form[2200];
 
 /* clang-format off */
 static struct sample samples[] = {
-	{ "GET", "GET", "/v1/accounts/12345678/transactions", "from=2026-10-01&to=2026-11-01&limit=50&cursor=eyJpZCI6MTIzfQ", NULL, "" },
+	{ "GET", "GET", "/v1/accounts/12345678/transactions", "from=2026-10-01&to=2026-11-01&limit=50&cursor=eyJp@@@@@@@@", NULL, "" },
 	{ "JSON POST", "POST", "/v1/payments", "", "application/json",
-	  "{\"debtor\":{\"iban\":\"DE89370400440532013000\",\"name\":\"Erika Mustermann\"},"
-	  "\"creditor\":{\"iban\":\"FR1420041010050500013M02606\",\"name\":\"Jean Dupont\"},"
-	  "\"amount\":{\"currency\":\"EUR\",\"value\":\"125.40\"},"
-	  "\"reference\":\"Invoice 2026-1142, thank you\",\"urgent\":false}" },
-	{ "attack", "GET", "/v1/accounts", "id=1'%20or%201=1--", NULL, "" },
+	  "{\"debtor\":{\"iban\":\"DE8937040044@@@@@@@@00\",\"name\":\"Erika @@@@@@@@\"},"
+	  "\"creditor\":{\"iban\":\"FR142004101005@@@@@@@@2606\",\"name\":\"Jean @@@@@@@@\"},"
+	  "\"amount\":{\"currency\":\"EUR\",\"value\":\"1@@@@@@@@.40\"},"
+	  "\"reference\":\"Invoice @@@@@@@@, thank you\",\"urgent\":false}" },
+	{ "attack", "GET", "/v1/accounts", "id=@@@@@@@@'%20or%201=1--", NULL, "" },
 	{ "form 2 KiB", "POST", "/v1/forms", "", "application/x-www-form-urlencoded", form },
 };
 /* clang-format on */
@@ -49,7 +50,53 @@ static void make_form(void)
 	size_t len = 0;
 	for (int i = 0; len < 2000; i++)
 		len += (size_t)snprintf(form + len, sizeof form - len,
-		    "%sfield_%d=Some+ordinary+text+number+%d+of+the+form", i ? "&" : "", i, i);
+		    "%sfield_%d=Some+ordinary+text+@@@@@@@@+of+the+form", i ? "&" : "", i);
+}
+
+/* ---- requests that differ ----------------------------------------------------------------------
+ */
+
+static const char mark[] = "@@@@@@@@";
+enum { MARK_LEN = sizeof mark - 1, TEXT_MAX = 4096 };
+
+struct header_pair {
+	const char *name, *value;
+};
+
+static const struct header_pair header_samples[] = {
+	{ "Host", "api.bank.example" },
+	{ "User-Agent", "bank-mobile/7.4 (iOS 19.1)" },
+	{ "Accept", "application/json" },
+	{ "Accept-Encoding", "gzip, deflate" },
+	{ "X-Request-Id", "0f8fad5b-d9cb-469f-a165-7086@@@@@@@@" },
+};
+
+enum { HEADERS = sizeof header_samples / sizeof *header_samples };
+static struct header_pair headers[HEADERS];
+
+static const char *vary(char room[TEXT_MAX], const char *text, unsigned number)
+{
+	size_t len = strlen(text);
+	char digits[MARK_LEN + 1];
+	memcpy(room, text, len + 1);
+	snprintf(digits, sizeof digits, "%08u", number);
+	for (char *at = room; (at = strstr(at, mark)); at += MARK_LEN)
+		memcpy(at, digits, MARK_LEN);
+	return room;
+}
+
+/* The sample with the next number in its marks; lives until the next call. */
+static struct sample next_request(const struct sample *s)
+{
+	static char query[TEXT_MAX], body[TEXT_MAX], id[TEXT_MAX];
+	static unsigned count;
+	unsigned number = count++ * 2654435761U % 100000000U;
+	struct sample out = *s;
+	out.query = vary(query, s->query, number);
+	out.body = vary(body, s->body, number);
+	memcpy(headers, header_samples, sizeof headers);
+	headers[HEADERS - 1].value = vary(id, header_samples[HEADERS - 1].value, number);
+	return out;
 }
 
 static double cpu_us(void)
@@ -58,20 +105,6 @@ static double cpu_us(void)
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
-
-struct header_pair {
-	const char *name, *value;
-};
-
-static const struct header_pair headers[] = {
-	{ "Host", "api.bank.example" },
-	{ "User-Agent", "bank-mobile/7.4 (iOS 19.1)" },
-	{ "Accept", "application/json" },
-	{ "Accept-Encoding", "gzip, deflate" },
-	{ "X-Request-Id", "0f8fad5b-d9cb-469f-a165-70867728950e" },
-};
-
-enum { HEADERS = sizeof headers / sizeof *headers };
 
 /* ---- ours ------------------------------------------------------------------------------------ */
 
@@ -224,8 +257,8 @@ static size_t write_request(char *raw, size_t size, const struct sample *s)
 	size_t len = (size_t)snprintf(raw, size, "%s %s%s%s HTTP/1.1\r\n", s->method, s->path,
 	    *s->query ? "?" : "", s->query);
 	for (size_t i = 0; i < HEADERS; i++)
-		len += (size_t)snprintf(
-		    raw + len, size - len, "%s: %s\r\n", headers[i].name, headers[i].value);
+		len += (size_t)snprintf(raw + len, size - len, "%s: %s\r\n", header_samples[i].name,
+		    header_samples[i].value);
 	if (s->content_type)
 		len += (size_t)snprintf(raw + len, size - len,
 		    "Content-Type: %s\r\nContent-Length: %zu\r\n", s->content_type,
@@ -261,7 +294,8 @@ struct engines {
 
 static unsigned run_once(struct engines *e, const struct sample *s, bool peer)
 {
-	return peer ? theirs(e->peer, e->peer_rules, s) : ours(e->worker, e->rules, s);
+	const struct sample next = next_request(s);
+	return peer ? theirs(e->peer, e->peer_rules, &next) : ours(e->worker, e->rules, &next);
 }
 
 enum { BATCH = 20 };

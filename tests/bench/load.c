@@ -40,7 +40,7 @@ static const char *opt_url, *opt_ca, *opt_method = "GET", *opt_body, *opt_cert, 
                                      *opt_tokens;
 static struct cli_list opt_headers, opt_raw;
 static uint64_t opt_rate, opt_connections = 16, opt_seconds = 10, opt_timeout_ms = 10000, opt_count;
-static bool opt_close, opt_warm;
+static bool opt_close, opt_warm, opt_fresh;
 
 /* Log-linear histogram: 64 sub-buckets per power of two, 1.6 % wide. */
 struct histogram {
@@ -67,7 +67,7 @@ struct conn {
 	struct slice out;
 	struct buf in;
 	size_t next_raw;
-	struct buf own; /* with --tokens: the request, made anew each time */
+	struct buf own; /* with --tokens and --fresh: the request, made anew each time */
 	struct conn *next_free;
 };
 
@@ -249,12 +249,30 @@ static struct slice with_next_token(struct buf *own, struct slice request)
 	return buf_slice(own);
 }
 
+/* Its marks replaced by a number of their length that no other request of this run has. */
+static struct slice with_next_number(struct buf *own, struct slice request)
+{
+	static const struct slice mark = SLICE_INIT("@@@@@@@@");
+	char digits[16];
+	size_t at, from = 0;
+	snprintf(digits, sizeof digits, "%08u", (unsigned)(issued * 48271 % 100000000));
+	buf_reset(own);
+	buf_append_slice(own, request);
+	while ((at = slice_find(slice_from(buf_slice(own), from), mark)) != SIZE_MAX) {
+		memcpy(own->data + from + at, digits, mark.len);
+		from += at + mark.len;
+	}
+	return buf_slice(own);
+}
+
 static void conn_send(struct conn *c)
 {
 	c->next_raw = (c->next_raw + 1) % raw_count;
 	c->out = buf_slice(&raws[c->next_raw]);
 	if (tokens.len)
 		c->out = with_next_token(&c->own, c->out);
+	else if (opt_fresh)
+		c->out = with_next_number(&c->own, c->out);
 	c->sent = 0;
 	c->state = CONN_READY;
 	on_io(loop, &c->io, EV_WRITE);
@@ -704,6 +722,8 @@ static const struct cli_option options[] = {
 	{ "seconds", 's', CLI_UINT, &opt_seconds, "N", "how long to send", 1, 86400 },
 	{ "count", 'n', CLI_UINT, &opt_count, "N", "stop after so many requests", 0, UINT64_MAX },
 	{ "timeout-ms", 0, CLI_UINT, &opt_timeout_ms, "N", "per request", 1, 600000 },
+	{ "fresh", 'f', CLI_FLAG, &opt_fresh, NULL,
+	    "@@@@@@@@ in a request is replaced by a number of its own; not with --tokens", 0, 0 },
 	{ "warm", 'w', CLI_FLAG, &opt_warm, NULL,
 	    "the first request of each connection does not count", 0, 0 },
 	{ "close", 0, CLI_FLAG, &opt_close, NULL, "a new connection for each request", 0, 0 },

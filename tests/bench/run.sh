@@ -18,15 +18,16 @@ bench_start || exit 1
 OUT=build/bench
 
 token=$(stack_token staff --lifetime 7200)
-query='12345678/transactions?from=2026-10-01&to=2026-11-01&limit=50&cursor=eyJpZCI6MTIzfQ'
-agent_headers=(-H "User-Agent: sallyport-bench/1.0" -H "Accept: application/json" -H "Accept-Encoding: gzip" -H "X-Request-Id: 6f1d2c3b")
+# @@@@@@@@: a number that differs in each request. What a client sends again and again (token, user agent, accept) stays.
+query='12345678/transactions?from=2026-10-01&to=2026-11-01&limit=50&cursor=eyJp@@@@@@@@'
+agent_headers=(-H "User-Agent: sallyport-bench/1.0" -H "Accept: application/json" -H "Accept-Encoding: gzip" -H "X-Request-Id: 6f1d2c3b-@@@@@@@@")
 headers=(-H "Authorization: Bearer $token" "${agent_headers[@]}")
 
 # --- the requests -----------------------------------------------------------------------------------------
-transfer='{"from":"DE89370400440532013000","to":"GB29NWBK60161331926819","amount":{"currency":"EUR","value":"125.00"},"reference":"Invoice 2026/11-042, thank you","executionDate":"2026-11-30","instant":false,"notify":["email"],"id":"6f1d2c3b-0a4e-4a53-8f0e"}'
+transfer='{"from":"DE8937040044@@@@@@@@00","to":"GB29NWBK6016@@@@@@@@19","amount":{"currency":"EUR","value":"1@@@@@@@@.00"},"reference":"Invoice @@@@@@@@, thank you","executionDate":"2026-11-30","instant":false,"notify":["email"],"id":"6f1d2c3b-@@@@@@@@-8f0e"}'
 printf %s "$transfer" >"$STACK_DIR/json"
-jq -nc '[range(75) | {creditor: "GB29NWBK60161331926819", name: "Employee number \(.)", amount: {currency: "EUR", value: "\(2000 + .).00"}, reference: "Salary November 2026, personnel number \(.)", executionDate: "2026-11-30", urgent: false, notify: "employee-\(.)@bank.example"}]' >"$STACK_DIR/json16k"
-for i in $(seq 40); do printf '%sfield_%s=Some+ordinary+text+number+%s+of+the+form' "$([ "$i" = 1 ] || echo '&')" "$i" "$i"; done >"$STACK_DIR/form"
+jq -nc '[range(75) | {creditor: "GB29NWBK60161331926819", name: "Employee @@@@@@@@", amount: {currency: "EUR", value: "\(2000 + .).00"}, reference: "Salary November 2026, number @@@@@@@@ \(.)", executionDate: "2026-11-30", urgent: false, notify: "employee-\(.)@bank.example"}]' >"$STACK_DIR/json16k"
+for i in $(seq 40); do printf '%sfield_%s=Some+ordinary+text+@@@@@@@@+of+the+form' "$([ "$i" = 1 ] || echo '&')" "$i"; done >"$STACK_DIR/form"
 cat >"$STACK_DIR/kinds" <<-END
 	get GET
 	json POST application/json
@@ -35,7 +36,7 @@ cat >"$STACK_DIR/kinds" <<-END
 END
 kinds="get json form json16k"
 
-load() { "$STACK_BIN/tests/bench/load" --ca "$STACK_DIR/tls/ca.pem" "$@"; }
+load() { "$STACK_BIN/tests/bench/load" --fresh --ca "$STACK_DIR/tls/ca.pem" "$@"; }
 send() { # CONTENDER KIND [options]: load with the request of that kind
 	local kind method type args=()
 	read -r kind method type < <(grep "^$2 " "$STACK_DIR/kinds")
