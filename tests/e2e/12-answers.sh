@@ -67,6 +67,30 @@ upstream_refused() {
 }
 both upstream_refused
 
+# An upstream that closes without an answer: what is idempotent is sent again, for a service with few requests (upstream.retry_rate).
+closed_once() { # METHOD N: the N-th of them, to a service that closes without an answer the first time; its status, and how often it came there
+	get "/v1/accounts/once-$2?close_once=$2" -X "$1" --http1.1 -H "$staff" -H "$from"
+	echo "$STATUS $(grep -c "/once-$2\$" "$E2E_DIR/logs/upstream-requests.log")"
+}
+retry_rate() { # N: from now on
+	jq --argjson n "$1" '.upstream.retry_rate = $n | .ip_rate.limit = 100000' "$STACK_DIR/gateway.json" >"$STACK_DIR/gateway.new" && mv "$STACK_DIR/gateway.new" "$STACK_DIR/gateway.json" &&
+		stack_registry apply >>"$E2E_DIR/logs/registry.log" 2>&1
+}
+next_address
+is "an unanswered GET is sent again" "$(closed_once GET 1)" "200 2"
+is "an unanswered POST is not" "$(closed_once POST 2)" "502 1"
+ok "retry_rate 1" retry_rate 1
+"$STACK_BIN/tests/bench/load" --url "https://localhost:$GATEWAY_PORT/v1/accounts" -H "$staff" --rate 8 --connections 4 --seconds 20 >"$E2E_DIR/load.json" 2>&1 &
+loading=$!
+tries=10
+not_again() { next_address; tries=$((tries + 1)); [ "$(closed_once GET $tries)" = "502 1" ]; }
+ok "nor is a GET to a service with more requests than that" eventually 15 not_again
+kill "$loading"
+wait "$loading"
+ok "retry_rate 0" retry_rate 0
+next_address
+is "never a GET" "$(closed_once GET 3)" "502 1"
+
 # An issuer that was never reached, since it was changed for one that is not there.
 jq --arg url "https://localhost:$DEAD_PORT/jwks" '.authorizers.customers.jwks_url = $url' "$STACK_DIR/gateway.json" >"$STACK_DIR/gateway.new" && mv "$STACK_DIR/gateway.new" "$STACK_DIR/gateway.json"
 ok "the issuer is changed" stack_registry apply >>"$E2E_DIR/logs/registry.log" 2>&1

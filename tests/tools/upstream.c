@@ -9,7 +9,8 @@
  * test may ask for in the query: status=N     answer with that status delay_ms=N   wait first (at
  * most 60 s) echo=1 answer with the request's body, content type text/html unless type= says
  * otherwise size=N       answer with N bytes (at most 64 MiB) close=1      close the connection
- * without an answer bad=1 answer with something that is no HTTP
+ * without an answer; close_once=N the same, unless the last one so closed had this N; bad=1 answer
+ * with something that is no HTTP
  * --log appends a line "unix-microseconds name method path" per request: an independent count.
  * One thread per connection: plain to read, and fast enough for tests.
  */
@@ -25,6 +26,7 @@
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -286,11 +288,18 @@ static void log_request(const struct client *c, const struct request *r)
 		perror("upstream: log");
 }
 
+static bool closes(struct slice query)
+{
+	static atomic_uint_fast64_t last;
+	uint64_t once = query_uint(query, "close_once", UINT32_MAX, 0);
+	return query_uint(query, "close", 1, 0) || (once && atomic_exchange(&last, once) != once);
+}
+
 static bool answer(struct client *c, struct request *r, struct buf *out, struct buf *body)
 {
 	log_request(c, r);
 	sleep_ms(query_uint(r->query, "delay_ms", 60000, 0));
-	if (query_uint(r->query, "close", 1, 0))
+	if (closes(r->query))
 		return false;
 	if (query_uint(r->query, "bad", 1, 0)) {
 		client_write(c, SLICE("this is not HTTP\r\n\r\n"));
