@@ -13,7 +13,7 @@
 
 enum { DATABASE_BYTES_MAX = 256 << 20 };
 
-static const char magic[8] = "SPWAFDB4";
+static const char magic[8] = { 'S', 'P', 'W', 'A', 'F', 'D', 'B', '4' };
 
 /* ---- names ------------------------------------------------------------------------------------
  */

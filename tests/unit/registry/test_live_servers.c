@@ -85,7 +85,7 @@ static int start(void **unused)
 	       listen(listener, 16) != 0 || pthread_create(&thread, NULL, serve, NULL) != 0;
 }
 
-static int stop(void **unused)
+static int stop_serving(void **unused)
 {
 	(void)unused;
 	shutdown(listener, SHUT_RDWR);
@@ -256,5 +256,5 @@ int main(void)
 		TEST(another_address_in_use_is_drift),
 		TEST(failed_allocations_mean_a_reload),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, stop_serving);
 }
