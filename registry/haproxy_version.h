@@ -13,7 +13,9 @@ enum haproxy_feature {
 	                             parsed */
 	FEATURE_PAUSE,            /* http-request pause; SPOE connections are shared like those of
 	                             other servers from 3.1 on, so that repetitions need it */
-	FEATURE_RELOAD_ANSWERS,   /* the master's `reload` waits and says whether it worked */
+	FEATURE_RULE_PAUSES, /* after 50 rules others have their turn, unless told not to: several
+	                        of them may see the same last token of a bucket */
+	FEATURE_RELOAD_ANSWERS, /* the master's `reload` waits and says whether it worked */
 	FEATURE_COUNT
 };
 

@@ -357,6 +357,7 @@ static void add_process(
 	    arena_printf(scope->arena, "%u.%u", version.major, version.minor));
 	add_flag(scope, "early_errorfiles", haproxy_has(version, FEATURE_EARLY_ERRORFILES));
 	add_flag(scope, "pause", haproxy_has(version, FEATURE_PAUSE));
+	add_flag(scope, "rule_pauses", haproxy_has(version, FEATURE_RULE_PAUSES));
 	add_text(scope, "stats_socket", s->haproxy_stats);
 	add_text(scope, "log_own", s->log_own);
 	add_text(scope, "log_target", s->log_target);
