@@ -94,8 +94,8 @@ is "and has the label" "$(record | jq -r .labels)" sallyport:waf:uninspected
 # From the record to its explanation.
 get "/v1/accounts?id=1%27%20or%201=1--" "${base[@]}"
 line=$(record)
-rules=(); while read -r path; do rules+=(-r "$path"); done < <(jq -r '.waf.rulesets | .aws[], .crs[]' "$STACK_DIR/gateway/agent.json")
-explained=$("$STACK_BIN/sallyport-waf" explain "${rules[@]}" --log "$E2E_DIR/logs/access.log" "$(jq -r .explain <<<"$line")")
+rules=(); while read -r path; do rules+=(-r "$path"); done < <(agent_configuration | jq -r '.waf.rulesets | .aws[], .crs[]')
+explained=$(on_the_agent sallyport-waf explain "${rules[@]}" "$(jq -r .explain <<<"$line")" <"$E2E_DIR/logs/access.log")
 like "an explanation id is explained" "$explained" 'WAF verdict: block, score [0-9]+'
 like "with the rule and its message" "$explained" '942100 .*SQL Injection'
 like "and how to let such requests through" "$explained" 'waf-exclude = .*942100'

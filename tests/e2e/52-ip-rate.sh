@@ -75,7 +75,7 @@ is "throttles: IPv6 by /64" "$(jq '[.addresses[] | select(.key == "2001:db8:7::"
 is "throttles: exempt addresses are not kept" "$(jq '[.addresses[] | select(.key | contains("203.0.113"))] | length' <<<"$shown")" 0
 
 # A flood of forged tokens dies here: the agent sees no more of it than the limit.
-verdicts() { curl -s "http://127.0.0.1:$AGENT_METRICS_PORT/metrics" | awk '/^sallyport_spoa_(verdicts|requests)_total/ { n += $NF } END { print n + 0 }'; }
+verdicts() { agent_metrics | awk '/^sallyport_spoa_(verdicts|requests)_total/ { n += $NF } END { print n + 0 }'; }
 before=$(verdicts)
 out=$(offer 500 3 /v1/accounts -H "x-forwarded-for: 203.0.114.1" -H "Authorization: Bearer ${staff#*Bearer }x")
 after=$(verdicts)

@@ -6,7 +6,6 @@
 STACK_AUDIT=1
 e2e_start
 staff=$(bearer staff --lifetime 3600) customers=$(bearer customers --lifetime 3600)
-metrics() { curl -s "http://127.0.0.1:$AGENT_METRICS_PORT/metrics"; }
 registry() { stack_registry "$@" >"$E2E_DIR/out" 2>&1; }
 says() { grep -qE "$1" "$E2E_DIR/out" || { sed 's/^/# /' "$E2E_DIR/out"; return 1; }; }
 answers_with() { get "$2" "${@:3}"; [ "$STATUS" = "$1" ]; }
@@ -22,7 +21,7 @@ refresh_failed() { grep -q "key set of 'staff' was not refreshed, the old one st
 ok "issuer down: the log says that the old keys stay" eventually 20 refresh_failed
 get /v1/accounts/1 -H "$staff"
 expect "issuer down: tokens are accepted" 200
-metrics >"$E2E_DIR/out"
+agent_metrics >"$E2E_DIR/out"
 ok "issuer down: the metrics have keys and their age" says '^sallyport_spoa_keyset_age_seconds\{authorizer="staff"\} [0-9]'
 ok "issuer down: and count failures" says '^sallyport_spoa_keyset_failures_total\{authorizer="staff"\} [1-9]'
 stack_issuer

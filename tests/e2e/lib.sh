@@ -16,6 +16,7 @@ e2e_end() {
 	local code=$?
 	trap - EXIT
 	stack_stop
+	! declare -F e2e_leave >/dev/null || e2e_leave
 	if [ "$tap_bad" -ne 0 ] || [ "$code" -ne 0 ]; then
 		for log in "$E2E_DIR"/logs/*.log; do
 			[ -s "$log" ] && { echo "# --- ${log##*/}"; tail -25 "$log" | cut -c1-400 | sed 's/^/# /'; }
@@ -29,13 +30,20 @@ e2e_end() {
 trap e2e_end EXIT
 trap 'exit 130' INT TERM
 
-# E2E_OUTSIDE=DIR: a gateway that runs already, at $GATEWAY_PORT and made by haproxy/compose; DIR has tls/ca.pem and the keys of its
-# issuer. Then nothing is started here, and there is no access log to look into.
 e2e_start() {
-	[ -z "${E2E_OUTSIDE:-}" ] || { cp -r "$E2E_OUTSIDE/." "$E2E_DIR" && return; }
 	stack_free_ports
 	stack_start || { tap_fail "the stack starts"; exit 1; }
 }
+
+# What topics that can run outside (tests/e2e/outside.sh) ask of the processes, whose programs are run on the agent's side.
+agent_metrics() { curl -s "http://127.0.0.1:$AGENT_METRICS_PORT/metrics"; }
+agent_configuration() { cat "$STACK_DIR/gateway/agent.json"; }
+on_the_agent() { # PROGRAM ARGUMENT...
+	local program=$1
+	shift
+	"$STACK_BIN/$program" "$@"
+}
+rotate_keys() { curl -sf -o /dev/null -X POST --cacert "$E2E_DIR/tls/ca.pem" "https://localhost:$ISSUER_PORT/$1/rotate"; } # POOL
 
 # One request. Results: STATUS, the body in $BODY, the header lines in $E2E_DIR/headers.
 STATUS='' BODY=''
@@ -95,6 +103,8 @@ eventually() { # SECONDS COMMAND...: true as soon as the command is
 record() {
 	local id
 	id=$(header x-request-id)
-	eventually 5 grep -qF "\"$id\"" "$E2E_DIR/logs/access.log" || { echo '{}'; return; }
+	eventually 20 grep -qF "\"$id\"" "$E2E_DIR/logs/access.log" || { echo '{}'; return; }
 	grep -F "\"$id\"" "$E2E_DIR/logs/access.log" | tail -1
 }
+
+[ -z "${E2E_OUTSIDE:-}" ] || . tests/e2e/outside.sh

@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # docker-compose.yml, really built and run: by Docker where there is an engine, else by podman, which docker-compose speaks to
-# as if it were Docker. Then the base image is a Debian 13 root made here, for no registry of images is asked.
+# as if it were Docker. Skipped, with the reason, where neither can run a container.
 set -u
 . tests/suites/tap.sh
 work=$(mktemp -d "${TMPDIR:-/tmp}/sallyport-compose.XXXXXX")
 pids=()
-
-skip_all() { tap_skip "the compose stack" "$1"; tap_done; exit 0; }
+project=sallyport-test-$$
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 wait_for() { # SECONDS COMMAND...
@@ -19,14 +18,27 @@ wait_for() { # SECONDS COMMAND...
 	done
 }
 
-# An engine of our own below $work: its own storage, networks and names.
+# Waits as `timeout` does, but lets a signal from a terminal through to the command.
+bounded() { timeout --foreground -k 30 "$@"; }
+
+end_processes() {
+	[ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null
+	rm -rf "$work"
+}
+skip_all() { tap_skip "the compose stack" "$1"; end_processes; tap_done; exit 0; }
+
+# An engine for this run alone, with the images of those before. WHY when there can be none.
 start_podman() {
+	WHY="needs Docker, or root for podman"
 	[ "$(id -u)" -eq 0 ] || return 1
 	local missing=
 	for package in podman runc netavark aardvark-dns iptables docker-compose mmdebstrap; do
 		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
 	done
+	WHY="podman cannot be installed"
 	[ -z "$missing" ] || DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing >&2 || return 1
+	# docker-compose of Debian 12 leaves `exec` to a docker program unless told that there is none.
+	command -v docker >/dev/null || export COMPOSE_INTERACTIVE_NO_CLI=1
 	cat >"$work/containers.conf" <<-CONF
 		[containers]
 		default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
@@ -41,35 +53,67 @@ start_podman() {
 	docker-compose -f docker-compose.yml config |
 		python3 -c 'import sys, yaml; c = yaml.safe_load(sys.stdin)["networks"]; c["peers"]["ipam"]["options"] = {"driver": "host-local"}; yaml.safe_dump({"networks": {"peers": c["peers"]}}, sys.stdout)' >"$work/podman.yml"
 	export CONTAINERS_CONF=$work/containers.conf DOCKER_HOST=unix://$work/podman.sock
-	podman system service --time=0 "$DOCKER_HOST" >"$work/podman.log" 2>&1 &
+	setpriv --pdeathsig TERM podman system service --time=0 "$DOCKER_HOST" >"$work/podman.log" 2>&1 &
 	pids+=($!)
-	wait_for 10 test -S "$work/podman.sock" || return 1
-	# A run that was killed has left its network, whose addresses the next one needs.
-	local left
-	for left in $(podman network ls --format '{{.Name}}' 2>/dev/null | grep -E '^sallyport-test-[0-9]+_peers$'); do
-		left=${left%_peers}
-		ps -o args= -p "${left##*-}" | grep -q compose.sh || podman network rm -f "${left}_peers" "${left}_default" >/dev/null 2>&1
-	done
-	if ! podman image exists localhost/debian:trixie-slim; then
-		local root
-		root=$(tests/support/root.sh make trixie) && tar -C "$root" -c . | podman import - localhost/debian:trixie-slim >/dev/null 2>&1 || return 1
-	fi
-	export BASE=localhost/debian:trixie-slim
+	WHY="podman does not start"
+	wait_for 10 test -S "$work/podman.sock" || { WHY="$WHY: $(tail -1 "$work/podman.log")"; return 1; }
 	# Without systemd nobody runs podman's health checks.
-	while sleep 1; do
-		for container in $(podman ps -q 2>/dev/null); do podman healthcheck run "$container" >/dev/null 2>&1; done
-	done &
+	while sleep 1 && kill -0 $$; do
+		for container in $(podman ps -q); do podman healthcheck run "$container"; done
+	done >/dev/null 2>&1 &
 	pids+=($!)
 }
 
+# Where no registry of images answers the base is a Debian 13 root made here.
+base_image() {
+	if [ "$engine" = docker ] && { docker image inspect debian:trixie-slim || timeout 120 docker pull -q debian:trixie-slim; } >/dev/null 2>&1; then
+		export BASE=debian:trixie-slim
+		return
+	fi
+	export BASE=localhost/debian:trixie-slim
+	"$engine" image inspect "$BASE" >/dev/null 2>&1 && return
+	local root
+	WHY=$(tests/support/root.sh possible) && root=$(tests/support/root.sh make trixie) || { WHY="no base image: ${WHY:-a root cannot be made}"; return 1; }
+	WHY="no base image: it cannot be imported"
+	tar -C "$root" -c . | "$engine" import - "$BASE" >/dev/null 2>&1
+}
+
+# A machine may have an engine and let it run nothing: a container like those of docker-compose.yml tells.
+containers_run() {
+	local said
+	said=$("$engine" run --rm --name "$project-probe" --read-only --cap-drop ALL --security-opt no-new-privileges --user 901:901 \
+		--memory 64m --pids-limit 20 --publish 127.0.0.1::80 "$BASE" true 2>&1) && return
+	WHY="a container cannot be run: $(tail -1 <<<"$said" | tr '#' ' ')"
+	return 1
+}
+
+# All that a run which was killed has left, by the number of its process.
+end_leftovers() {
+	local left pid
+	for left in $({ "$engine" ps -a --format '{{.Names}}'; "$engine" network ls --format '{{.Name}}'; "$engine" volume ls --format '{{.Name}}'; } 2>/dev/null |
+		grep -oE '^sallyport-test-[0-9]+' | sort -u); do
+		pid=${left##*-}
+		! ps -o args= -p "$pid" | grep -q 'suites/compose' || continue
+		echo "  removing what an interrupted run left: $left" >&2
+		# podman removes a container only after those that share its network: the second time it can.
+		for _ in 1 2; do "$engine" ps -a --format '{{.Names}}' | grep -E "^$left[-_]" | xargs -r "$engine" rm -f -v; done >/dev/null 2>&1
+		"$engine" network ls --format '{{.Name}}' | grep -E "^${left}_" | xargs -r "$engine" network rm >/dev/null
+		"$engine" volume ls --format '{{.Name}}' | grep -E "^${left}_" | xargs -r "$engine" volume rm >/dev/null
+	done
+}
+
+trap end_processes EXIT
+trap 'exit 130' INT TERM HUP
 if docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then
-	compose=(docker compose)
+	engine=docker compose=(docker compose)
 elif start_podman; then
-	compose=(docker-compose -f docker-compose.yml -f "$work/podman.yml")
+	engine=podman compose=(docker-compose -f docker-compose.yml -f "$work/podman.yml")
 else
-	skip_all "no Docker engine, and podman cannot be had"
+	skip_all "$WHY"
 fi
-compose+=(-p "sallyport-test-$$")
+base_image && containers_run || skip_all "$WHY"
+end_leftovers
+compose+=(-p "$project")
 export GATEWAY_PORT SSM_PORT NODE_1_PORT NODE_2_PORT
 # A loaded machine starts a container in its own time.
 export COMPOSE_HTTP_TIMEOUT=900
@@ -80,6 +124,9 @@ in_service() { local service=$1; shift; "${cluster[@]}" exec -T "$service" "$@";
 finish() {
 	local code=$?
 	trap - EXIT
+	# Nobody may be reading any longer.
+	trap '' PIPE INT TERM HUP
+	touch "$work/enough"
 	if [ "$tap_bad" -ne 0 ]; then
 		"${cluster[@]}" ps 2>&1 | sed 's/^/# /'
 		for service in first-apply agent gateway registry audit ssm first-apply-1 agent-1 gateway-1 registry-1 audit-2 gateway-2; do
@@ -87,14 +134,12 @@ finish() {
 		done
 	fi
 	down -v -t 5 >/dev/null
-	[ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null
-	rm -rf "$work"
+	end_processes
 	tap_done
 	[ "$code" -eq 0 ] && [ "$tap_bad" -eq 0 ]
 	exit $?
 }
 trap finish EXIT
-trap 'exit 130' INT TERM
 
 # --- from outside
 get() { # PATH [curl options]: prints the status
@@ -106,9 +151,7 @@ served_by() { [ "$(get "$2" "${@:3}")" = 200 ] && jq -e --arg s "$1" '.service =
 status_is() { [ "$(get "$2" "${@:3}")" = "$1" ]; }
 mint() { in_service issuer sallyport-jwt mint --key "/var/lib/issuer/$1.pem" --issuer "https://localhost:9443/$1" --sub somebody "${@:2}" | tr -d '\r\n'; }
 put() { # NAME VALUE: by the AWS CLI, which would fetch a value that is a URL if it stood on the command line
-	jq -n --arg n "/bank/dev/api-services/$1" --arg v "$2" '{Name: $n, Value: $v, Type: "String", Overwrite: true}' >"$work/parameter.json"
-	AWS_ACCESS_KEY_ID=development AWS_SECRET_ACCESS_KEY=development AWS_DEFAULT_REGION=eu-west-1 \
-		"${aws_cli[@]}" --endpoint-url "http://127.0.0.1:$SSM_PORT" ssm put-parameter --cli-input-json "file://$work/parameter.json" >/dev/null
+	"$work/aws" ssm put-parameter --cli-input-json "$(jq -n --arg n "/bank/dev/api-services/$1" --arg v "$2" '{Name: $n, Value: $v, Type: "String", Overwrite: true}')" >/dev/null
 }
 # podman removes a container only after those that share its network: the second time it can.
 down() { "${cluster[@]}" down "$@" 2>&1 || "${cluster[@]}" down "$@" 2>&1; }
@@ -119,6 +162,18 @@ elif tests/support/moto.sh install && build/venv/bin/pip -q install awscli >/dev
 else
 	aws_cli=(false)
 fi
+# For the topics that run outside: tests/e2e/outside.sh.
+cat >"$work/inside" <<END
+#!/bin/bash
+exec $(printf '%q ' "${compose[@]}") exec -T "\$@"
+END
+cat >"$work/aws" <<END
+#!/bin/bash
+export AWS_ACCESS_KEY_ID=development AWS_SECRET_ACCESS_KEY=development AWS_DEFAULT_REGION=eu-west-1
+${aws_cli[*]} --endpoint-url http://127.0.0.1:$SSM_PORT "\$@"
+END
+chmod +x "$work/inside" "$work/aws"
+
 containers_are_tight() {
 	local service user
 	for service in audit agent issuer gateway registry ssm accounts-v1; do
@@ -126,7 +181,6 @@ containers_are_tight() {
 		[ "$user" = "901 read-only " ] || { echo "$service: '$user'"; return 1; }
 	done
 }
-
 
 # The README's lines for the stack: the status below a curl is what it answers, sooner or later.
 readme() {
@@ -149,22 +203,24 @@ readme() {
 answers() { eval "$2" 2>/dev/null | grep -qE "^HTTP/[0-9.]+ $1"; }
 
 echo "  building the images" >&2
-tap_run "the images build" timeout 1200 "${compose[@]}" build
+tap_run "the images build" bounded 1200 "${compose[@]}" build
 echo "  starting" >&2
-tap_run "the stack comes up" timeout 900 "${compose[@]}" up -d
-mkdir "$work/tls" "$work/issuer"
+tap_run "the stack comes up" bounded 900 "${compose[@]}" up -d
+mkdir "$work/tls"
 in_service gateway cat /etc/sallyport/tls/ca.pem >"$work/tls/ca.pem"
-for pool in staff customers; do in_service issuer cat "/var/lib/issuer/$pool.pem" >"$work/issuer/$pool.pem"; done
 staff="Authorization: Bearer $(mint staff --client-id back-office)"
 customer="Authorization: Bearer $(mint customers --client-id mobile --scope payments/read)"
 tap_run "a token gets 200 from the service" wait_for 20 served_by accounts-v1 /v1/accounts/42 -H "$staff"
 tap_run "an attack gets 403" status_is 403 "/v1/accounts?id=1%27%20or%201=1--" -H "$staff"
 tap_run "no container is root or writes to its own file system" containers_are_tight
 tap_run "sallyport-registry verify passes" in_service registry sallyport-registry verify --ca-file /etc/sallyport/tls/ca.pem --issuer https://localhost:9443
-echo "  end-to-end topics from outside" >&2
-for topic in 10-requests 11-headers; do
-	E2E_OUTSIDE=$work ISSUER_PORT=9443 tap_relay "from outside, $topic:" bash "tests/e2e/$topic.sh"
+tap_run "what they mint tokens with is built" make -s -j"$(nproc)" build/release/sallyport-jwt
+for topic in 10-requests 11-headers 22-rotation 40-waf; do
+	echo "  from outside: $topic" >&2
+	E2E_OUTSIDE=$work tap_relay "from outside, $topic:" bash "tests/e2e/$topic.sh"
 done
+# By the key of now.
+staff="Authorization: Bearer $(mint staff --client-id back-office)"
 
 # --- parameters
 readme
@@ -178,7 +234,7 @@ echo "  down and up" >&2
 tap_run "the audit log is whole" records
 revisions=$(history | wc -l) before=$(in_service audit sh -c 'cat /var/lib/sallyport-audit/*.seg | wc -c')
 tap_run "the stack goes down" down -t 5
-tap_run "and comes up again" timeout 900 "${compose[@]}" up -d
+tap_run "and comes up again" bounded 900 "${compose[@]}" up -d
 tap_run "a token gets 200 again" wait_for 20 status_is 200 /v1/accounts/42 -H "$staff"
 tap_run "the revisions are there ($revisions before)" test "$(history | wc -l)" -ge "$revisions"
 tap_run "the audit log is there ($before bytes before)" test "$(in_service audit sh -c 'cat /var/lib/sallyport-audit/*.seg | wc -c')" -gt "$before"
@@ -224,7 +280,7 @@ kill_a_node() {
 	tap_run "the first node lost none" sh -c "grep -qx $NODE_1_PORT $work/client-n1 && ! grep lost $work/client-n1"
 }
 echo "  the cluster" >&2
-tap_run "two nodes come up" timeout 900 "${cluster[@]}" up -d registry-1 registry-2
+tap_run "two nodes come up" bounded 900 "${cluster[@]}" up -d registry-1 registry-2
 for port in "$NODE_1_PORT" "$NODE_2_PORT"; do tap_run "a node answers" wait_for 30 status_is 401 /v1/payments; done
 unset port
 put payments-v1/throttle-rate 1 && put payments-v1/throttle-burst 40
@@ -237,5 +293,5 @@ echo "# the second node let $taken through, $((SECONDS - began)) s after the fir
 tap_run "and lets the rest through" test "$taken" -ge 10
 tap_run "and no more" test "$taken" -le $((10 + SECONDS - began + 1))
 kill_a_node
-tap_run "the lost node is started again" timeout 900 "${cluster[@]}" up -d registry-1 registry-2
+tap_run "the lost node is started again" bounded 900 "${cluster[@]}" up -d registry-1 registry-2
 port=$NODE_2_PORT tap_run "and answers" wait_for 60 status_is 200 /v1/accounts/1 -H "$staff"
