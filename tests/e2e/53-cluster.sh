@@ -55,6 +55,13 @@ answers() { [ "$(ns "$1" curl -s -o /dev/null -w '%{http_code}' --max-time 2 --c
 connected() { # NODE COUNT: so many peers are connected
 	[ "$(echo "show peers" | socat - "UNIX-CONNECT:$E2E_DIR/$1/stats.sock" | grep -c 'remote,active.*last_status=ESTA')" = "$2" ]
 }
+admitted() { "$STACK_BIN/sallyport-registry" --config "$E2E_DIR/$1.json" throttles --json | jq '.routes[] | select(.key == "payments-v1").admitted'; }
+agree() { # all nodes on what was let through
+	local sum
+	sum=$(admitted n1)
+	[ -n "$sum" ] && [ "$(admitted n2)" = "$sum" ] && [ "$(admitted n3)" = "$sum" ]
+}
+asked() { [[ $(ns "$1" curl -s -o /dev/null -w '%{http_code}' --max-time 20 --cacert "$E2E_DIR/tls/ca.pem" -H "$customers" "https://localhost:$GATEWAY_PORT/v1/payments") =~ ^(200|429)$ ]]; }
 
 flood() { # NODE RATE SECONDS
 	ns "$1" "$LOAD" --url "https://localhost:$GATEWAY_PORT/v1/payments" --ca "$E2E_DIR/tls/ca.pem" -H "$customers" --connections 8 --rate "$2" --seconds "$3" >"$E2E_DIR/flood-$1.json" &
@@ -167,7 +174,10 @@ floods_end
 # Both sides begin with empty buckets; until they have found each other again each gives its rate.
 at_most "the end of a partition gives no fresh bucket" "$(all)" $((100 * TOOK_MS * 105 / 100000 + 100 * TOOK_MS * 8 / 10000 + $(slack 100)))
 echo "# $(all) let through in $TOOK_MS ms around the end of the partition"
-ok "the nodes find each other again" eventually 30 connected n1 2
+for n in "${NODES[@]}"; do ok "$n finds the others again" eventually 60 connected "$n" 2; done
+# Each has its row from before; the first request on it makes it anew, from what all know.
+ok "and knows what all have let through" eventually 60 agree
+for n in "${NODES[@]}"; do ok "$n is asked" asked "$n"; done
 settle
 forget
 uneven 5
