@@ -22,7 +22,8 @@ wait_for() { # SECONDS COMMAND...
 bounded() { timeout --foreground -k 30 "$@"; }
 
 end_processes() {
-	[ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null
+	local pid
+	for pid in "${pids[@]}"; do kill -- "$pid" 2>/dev/null; done
 	rm -rf "$work"
 }
 skip_all() { tap_skip "the compose stack" "$1"; end_processes; tap_done; exit 0; }
@@ -53,8 +54,9 @@ start_podman() {
 	docker-compose -f docker-compose.yml config |
 		python3 -c 'import sys, yaml; c = yaml.safe_load(sys.stdin)["networks"]; c["peers"]["ipam"]["options"] = {"driver": "host-local"}; yaml.safe_dump({"networks": {"peers": c["peers"]}}, sys.stdout)' >"$work/podman.yml"
 	export CONTAINERS_CONF=$work/containers.conf DOCKER_HOST=unix://$work/podman.sock
-	setpriv --pdeathsig TERM podman system service --time=0 "$DOCKER_HOST" >"$work/podman.log" 2>&1 &
-	pids+=($!)
+	# A group of its own: out of reach of a terminal, for it is needed to clear up, and ended as a whole.
+	setsid setpriv --pdeathsig TERM podman system service --time=0 "$DOCKER_HOST" >"$work/podman.log" 2>&1 &
+	pids+=("-$!")
 	WHY="podman does not start"
 	wait_for 10 test -S "$work/podman.sock" || { WHY="$WHY: $(tail -1 "$work/podman.log")"; return 1; }
 	# Without systemd nobody runs podman's health checks.
