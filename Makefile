@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Targets: deps all run test unit e2e lint fuzz tsan crs matrix compose packages bench bench-quick bench-waf scale soak install deb clean
+# Targets: deps all run test unit e2e lint fuzz tsan crs matrix compose packages clone bench bench-quick bench-waf scale soak install deb clean
 
 V      ?= release
 B      := build/$(V)
@@ -131,6 +131,8 @@ compose: deps
 	@./tests/run.sh compose
 packages: deps
 	@./tests/run.sh packages
+clone: deps
+	@./tests/run.sh clone
 bench: deps
 	@./tests/bench/waf.sh
 	@./tests/bench/run.sh
@@ -171,7 +173,7 @@ clean:
 help:
 	@sed -n 's/^# Targets: //p' Makefile
 
-.PHONY: all deps run test unit e2e lint fuzz tsan crs matrix compose packages bench bench-quick bench-waf scale soak install deb clean help \
+.PHONY: all deps run test unit e2e lint fuzz tsan crs matrix compose packages clone bench bench-quick bench-waf scale soak install deb clean help \
 	unit-binaries fuzz-binaries test-tools
 .SECONDARY:
 Q ?= @

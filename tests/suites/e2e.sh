@@ -12,6 +12,7 @@ for script in tests/e2e/[0-9]*.sh; do
 	[ -z "${E2E:-}" ] || case " $E2E " in *" ${topic%%-*} "*) ;; *) continue ;; esac
 	echo "  $topic" >&2
 	out=build/results/e2e-$topic.tap
+	rm -f "$out" # a run that was killed may still have a topic writing to its own
 	timeout "${E2E_TIMEOUT:-300}" bash "$script" >"$out" 2>"build/results/e2e-$topic.err" &
 	topic_pid=$!
 	wait "$topic_pid"
