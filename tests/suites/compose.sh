@@ -121,7 +121,7 @@ export GATEWAY_PORT SSM_PORT NODE_1_PORT NODE_2_PORT
 export COMPOSE_HTTP_TIMEOUT=900
 GATEWAY_PORT=$(free_port) SSM_PORT=$(free_port) NODE_1_PORT=$(free_port) NODE_2_PORT=$(free_port)
 cluster=("${compose[@]}" --profile cluster)
-in_service() { local service=$1; shift; "${cluster[@]}" exec -T "$service" "$@"; }
+in_service() { "$work/inside" "$@"; }
 
 finish() {
 	local code=$?
@@ -165,10 +165,17 @@ else
 	aws_cli=(false)
 fi
 # For the topics that run outside: tests/e2e/outside.sh.
-cat >"$work/inside" <<END
+if [ "$engine" = podman ]; then # by itself: docker-compose without a docker program gives a command no end of its input
+	cat >"$work/inside" <<END
 #!/bin/bash
-exec $(printf '%q ' "${compose[@]}") exec -T "\$@"
+exec podman exec -i "\$(podman ps -q --filter label=com.docker.compose.project=$project --filter "label=com.docker.compose.service=\$1")" "\${@:2}"
 END
+else
+	cat >"$work/inside" <<END
+#!/bin/bash
+exec $(printf '%q ' "${cluster[@]}") exec -T "\$@"
+END
+fi
 cat >"$work/aws" <<END
 #!/bin/bash
 export AWS_ACCESS_KEY_ID=development AWS_SECRET_ACCESS_KEY=development AWS_DEFAULT_REGION=eu-west-1
