@@ -4,7 +4,7 @@
 # as if it were Docker. Skipped, with the reason, where neither can run a container.
 set -u
 . tests/suites/tap.sh
-work=$(mktemp -d "${TMPDIR:-/tmp}/sallyport-compose.XXXXXX")
+work=$(mktemp -d "${TMPDIR:-/tmp}/sallyport-compose.$$.XXXXXX")
 pids=()
 project=sallyport-test-$$
 
@@ -90,12 +90,16 @@ containers_run() {
 }
 
 # All that a run which was killed has left, by the number of its process.
+is_running() { ps -o args= -p "$1" | grep -q 'suites/compose'; }
 end_leftovers() {
 	local left pid
+	for left in "${TMPDIR:-/tmp}"/sallyport-compose.[0-9]*.??????; do
+		pid=${left##*/sallyport-compose.}
+		is_running "${pid%.*}" || rm -rf "$left"
+	done
 	for left in $({ "$engine" ps -a --format '{{.Names}}'; "$engine" network ls --format '{{.Name}}'; "$engine" volume ls --format '{{.Name}}'; } 2>/dev/null |
 		grep -oE '^sallyport-test-[0-9]+' | sort -u); do
-		pid=${left##*-}
-		! ps -o args= -p "$pid" | grep -q 'suites/compose' || continue
+		! is_running "${left##*-}" || continue
 		echo "  removing what an interrupted run left: $left" >&2
 		# podman removes a container only after those that share its network: the second time it can.
 		for _ in 1 2; do "$engine" ps -a --format '{{.Names}}' | grep -E "^$left[-_]" | xargs -r "$engine" rm -f -v; done >/dev/null 2>&1

@@ -46,7 +46,8 @@ tap_relay() {
 	local prefix=$1 line code out
 	shift
 	out=$(mktemp)
-	timeout "${TAP_RELAY_SECONDS:-3000}" "$@" >"$out"
+	# In our group, so that a terminal's Ctrl-C comes to it, too.
+	timeout --foreground -k 60 "${TAP_RELAY_SECONDS:-3000}" "$@" >"$out"
 	code=$?
 	while IFS= read -r line; do
 		case $line in
