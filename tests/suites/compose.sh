@@ -140,6 +140,8 @@ finish() {
 		done
 	fi
 	down -v -t 5 >/dev/null
+	# What is built from is kept for the next run, but not for ever.
+	"$engine" image prune -f --filter label=sallyport --filter until=12h >/dev/null 2>&1
 	end_processes
 	tap_done
 	[ "$code" -eq 0 ] && [ "$tap_bad" -eq 0 ]
