@@ -38,8 +38,8 @@ start_podman() {
 	done
 	WHY="podman cannot be installed"
 	[ -z "$missing" ] || DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing >&2 || return 1
-	# docker-compose of Debian 12 leaves `exec` to a docker program unless told that there is none.
-	command -v docker >/dev/null || export COMPOSE_INTERACTIVE_NO_CLI=1
+	# docker-compose of Debian 12 leaves `build` and `exec` to a docker program unless told that there is none.
+	command -v docker >/dev/null || export COMPOSE_DOCKER_CLI_BUILD=0 COMPOSE_INTERACTIVE_NO_CLI=1
 	cat >"$work/containers.conf" <<-CONF
 		[containers]
 		default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
