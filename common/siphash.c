@@ -35,11 +35,12 @@ static inline void rounds(struct state *s, unsigned count)
 	}
 }
 
-static inline uint64_t siphash(const unsigned char *key, struct slice bytes, unsigned c, unsigned d)
+static inline struct state absorb(
+    const unsigned char *key, struct slice bytes, unsigned c, bool wide)
 {
 	const unsigned char *in = (const unsigned char *)bytes.ptr;
 	uint64_t k0 = load64(key), k1 = load64(key + 8);
-	struct state s = { k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d,
+	struct state s = { k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d ^ (wide ? 0xee : 0),
 		k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573 };
 	size_t whole = bytes.len / 8 * 8;
 
@@ -55,9 +56,20 @@ static inline uint64_t siphash(const unsigned char *key, struct slice bytes, uns
 	s.v3 ^= last;
 	rounds(&s, c);
 	s.v0 ^= last;
+	return s;
+}
+
+static inline uint64_t squeeze(struct state *s, unsigned d)
+{
+	rounds(s, d);
+	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
+static inline uint64_t siphash(const unsigned char *key, struct slice bytes, unsigned c, unsigned d)
+{
+	struct state s = absorb(key, bytes, c, false);
 	s.v2 ^= 0xff;
-	rounds(&s, d);
-	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+	return squeeze(&s, d);
 }
 
 uint64_t siphash13(const unsigned char key[SIPHASH_KEY_BYTES], struct slice bytes)
@@ -68,4 +80,13 @@ uint64_t siphash13(const unsigned char key[SIPHASH_KEY_BYTES], struct slice byte
 uint64_t siphash24(const unsigned char key[SIPHASH_KEY_BYTES], struct slice bytes)
 {
 	return siphash(key, bytes, 2, 4);
+}
+
+void siphash13_128(const unsigned char key[SIPHASH_KEY_BYTES], struct slice bytes, uint64_t out[2])
+{
+	struct state s = absorb(key, bytes, 1, true);
+	s.v2 ^= 0xee;
+	out[0] = squeeze(&s, 3);
+	s.v1 ^= 0xdd;
+	out[1] = squeeze(&s, 3);
 }

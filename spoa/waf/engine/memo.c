@@ -15,7 +15,7 @@ struct slot {
 _Static_assert(sizeof(struct slot) == CACHE_LINE, "a look at a slot is one cache line");
 
 struct memo {
-	unsigned char keys[2][SIPHASH_KEY_BYTES];
+	unsigned char key[SIPHASH_KEY_BYTES];
 	struct slot *slots; /* in `room`, from the first whole cache line on */
 	unsigned char room[];
 };
@@ -28,7 +28,7 @@ struct memo *memo_new(void)
 		return NULL;
 	memo->slots =
 	    (struct slot *)(void *)(memo->room + CACHE_LINE - (uintptr_t)memo->room % CACHE_LINE);
-	if (getrandom(memo->keys, sizeof(memo->keys), 0) == (ssize_t)sizeof(memo->keys))
+	if (getrandom(memo->key, sizeof(memo->key), 0) == (ssize_t)sizeof(memo->key))
 		return memo;
 	free(memo);
 	return NULL;
@@ -42,11 +42,10 @@ void memo_free(struct memo *memo)
 struct memo_key memo_key_of(
     const struct memo *memo, uint64_t rules, uint32_t database, struct slice text)
 {
-	return (struct memo_key){
-		.text = { siphash13(memo->keys[0], text), siphash13(memo->keys[1], text) },
-		.rules = rules,
-		.database = database,
-	};
+	struct memo_key key = { .rules = rules, .database = database };
+
+	siphash13_128(memo->key, text, key.text);
+	return key;
 }
 
 /* A text has a slot for each database. */

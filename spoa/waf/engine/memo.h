@@ -5,8 +5,8 @@
  * token, user agent and cookies come with each of its requests; the answer for the same bytes and
  * the same rules is the same.
  *
- * Texts are known by 128 bits of SipHash under keys of the worker's own, so that no text is kept,
- * and nobody who does not know the keys can make two texts that are taken for one. A slot holds one
+ * Texts are known by 128 bits of SipHash under a key of the worker's own, so that no text is kept,
+ * and nobody who does not know the key can make two texts that are taken for one. A slot holds one
  * answer and gives way to the next that falls on it.
  */
 #include "common/siphash.h"
