@@ -6,6 +6,7 @@ static const struct haproxy_version SINCE[FEATURE_COUNT] = {
 	[FEATURE_EARLY_ERRORFILES] = { 3, 2 },
 	[FEATURE_PAUSE] = { 3, 2 },
 	[FEATURE_RULE_PAUSES] = { 3, 2 },
+	[FEATURE_HOT_MEMORY] = { 3, 0 },
 	[FEATURE_RELOAD_ANSWERS] = { 2, 7 },
 };
 

@@ -15,6 +15,7 @@ enum haproxy_feature {
 	                             other servers from 3.1 on, so that repetitions need it */
 	FEATURE_RULE_PAUSES, /* after 50 rules others have their turn, unless told not to: several
 	                        of them may see the same last token of a bucket */
+	FEATURE_HOT_MEMORY,  /* tune.memory.hot-size */
 	FEATURE_RELOAD_ANSWERS, /* the master's `reload` waits and says whether it worked */
 	FEATURE_COUNT
 };

@@ -13,6 +13,7 @@ enum {
 	BUFFER_SLACK_BYTES =
 	    8192, /* block headers of HAProxy's representation, request line, SPOE frame */
 	BUFFER_STEP_BYTES = 16384,
+	HOT_BUFFERS = 16, /* for each thread: some requests under way at once */
 	RENDERED_MAX_BYTES = 64 << 20,
 };
 
@@ -358,6 +359,7 @@ static void add_process(
 	add_flag(scope, "early_errorfiles", haproxy_has(version, FEATURE_EARLY_ERRORFILES));
 	add_flag(scope, "pause", haproxy_has(version, FEATURE_PAUSE));
 	add_flag(scope, "rule_pauses", haproxy_has(version, FEATURE_RULE_PAUSES));
+	add_flag(scope, "hot_memory", haproxy_has(version, FEATURE_HOT_MEMORY));
 	add_text(scope, "stats_socket", s->haproxy_stats);
 	add_text(scope, "log_own", s->log_own);
 	add_text(scope, "log_target", s->log_target);
@@ -369,6 +371,7 @@ static void add_process(
 	add_uint(scope, "hard_stop_s", s->hard_stop_s);
 	add_uint(scope, "bufsize", render_bufsize(model));
 	add_uint(scope, "maxrewrite", MAXREWRITE_BYTES);
+	add_uint(scope, "hot_bytes", HOT_BUFFERS * render_bufsize(model));
 	add_uint(scope, "body_room",
 	    render_bufsize(model) - MAXREWRITE_BYTES - headers_room(model->settings));
 	add_uint(scope, "client_timeout_ms", s->client_timeout_ms);
