@@ -40,6 +40,8 @@ get /v1/accounts -H "$auth" -H "traceparent: $trace"
 like "a good trace is kept" "$(upstream_header traceparent)" '^00-4bf92f3577b34da6a3ce929d0e0e4736-[0-9a-f]{16}-01$'
 get /v1/accounts -H "$auth" -H "traceparent: 00-00000000000000000000000000000000-00f067aa0ba902b7-01"
 ok "a bad trace is replaced" test "$(upstream_header traceparent)" != "00-00000000000000000000000000000000-00f067aa0ba902b7-01"
+get /v1/accounts -H "$auth" -H "traceparent: $trace" -H 'traceparent: 00-x-"-01'
+like "of two, a good and a bad one, neither the bad one nor both" "$(upstream_header traceparent)" '^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$'
 get /v1/accounts -H "$auth"
 is "the server software is not named" "$(header server)" ""
 like "the answer tells browsers to insist on TLS" "$(header strict-transport-security)" '^max-age=[0-9]+'

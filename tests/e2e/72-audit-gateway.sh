@@ -71,6 +71,7 @@ def request(method=b'GET', target=b'/v1/accounts/1', host=b'localhost', headers=
 bad = [b'"', b'\\', b'\\"', b'"},{"x":"', b'\t', b'\x01', b'\x0b', b'\x1b[31m', b'\x7f', b'\x80', b'\xff\xfe', b'\xc3', b'\xc0\xaf',
        b'\xed\xa0\x80', b'\xf4\x90\x80\x80', '\u2028\u2029'.encode(), '\U0001f600'.encode(), b'%0a%0d%00', b'\\u000a', b"'; --", b'%s%n%d', b'$(id)', b'\n', b'\r', b'\r\n ', b'\0',
        b'x' * 8000, b'"' * 8000, b'\x01' * 8000, b'\xff' * 8000]
+good_trace = b'traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
 for value in bad:
     request(headers=[b'user-agent: a' + value + b'z'])
     request(target=b'/v1/accounts/a' + value + b'z')
@@ -78,6 +79,8 @@ for value in bad:
     request(host=b'localhost' + value)
     request(method=b'GET' + value)
     request(headers=[b'traceparent: 00-' + value + b'-01'])
+    request(headers=[good_trace, b'traceparent: 00-' + value + b'-01'])
+    request(headers=[b'traceparent: 00-' + value + b'-01', good_trace])
     request(headers=[b'x-forwarded-for: 1.2.3.4' + value])
     request(headers=[b'content-type: ' + value], method=b'POST', payload=b'x' + value)
     request(headers=[b'x-request-id: ' + value])
@@ -176,3 +179,9 @@ got() { [ "$(jq -r .path "$E2E_DIR/followed" 2>/dev/null)" = /v1/accounts/follow
 ok "--follow shows what comes" eventually 20 got
 kill "$follower"
 ok "a log of the gateway verifies, content included" stack_audit verify --content --key "$STACK_DIR/audit-keys/wrapping.key"
+
+# ---- As many records as the agent was asked for requests: how one without a record would be seen (docs/limits.md).
+asked() { agent_metrics | awk '$1 == "sallyport_spoa_request_microseconds_count" { n += $2 } $1 == "sallyport_spoa_responses_total" { n -= $2 } END { print n + 0 }'; }
+recorded() { query | jq -c 'select(.agent_us >= 0)' | wc -l; }
+all_recorded() { [ "$(asked)" -gt 0 ] && [ "$(asked)" = "$(recorded)" ]; }
+ok "each request that the agent was asked about has a record" eventually 20 all_recorded
