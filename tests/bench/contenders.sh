@@ -22,7 +22,7 @@ skip() { skipped+=("$1: $2"); echo "not compared: $1: $2" >&2; }
 
 bench_setup() {
 	STACK_DIR=$(mktemp -d "${TMPDIR:-/tmp}/sallyport-bench.XXXXXX")
-	BENCH_DIR=$STACK_DIR
+	export BENCH_DIR=$STACK_DIR
 	STACK_BIN=$PWD/build/release
 	# Compiled rules are kept from run to run.
 	mkdir -p build/bench/waf-cache
@@ -38,6 +38,10 @@ bench_setup() {
 # One service per contender behind the same gateway and in front of the same upstream; BENCH_SERVICES more of them fill the tables.
 stack_parameters() {
 	local p=/bank/dev service
+	{
+		printf '%s\n' token aws crs
+		seq -f 'filler-%.0f' 0 $((${BENCH_SERVICES:-0} - 1))
+	} >"$BENCH_DIR/services"
 	{
 		parameter "$p/cognito/staff/pool-id" eu-west-1_staff
 		parameter "$p/cognito/staff/client/back-office" back-office
@@ -59,7 +63,7 @@ stack_parameters() {
 		| {Name: ($p + "filler-\($i)/" + .key), Type: "String", Value: .value, Version: 1}])}' >"$STACK_DIR/parameters.json"
 }
 export BENCH_THREADS
-STACK_SETTINGS='.services = ["token", "aws", "crs"] + [range($ENV.BENCH_SERVICES // "0" | tonumber) | "filler-\(.)"]
+STACK_SETTINGS='del(.services) | .services_file = $ENV.BENCH_DIR + "/services"
 	| .throttle.ceiling_rate = 500000 | .throttle.ceiling_burst = 1000000 | .nbthread = ($ENV.BENCH_THREADS | tonumber) | .waf.default_ruleset = "aws" | .maxconn = 9900'
 # Every gateway of a run asks the same issuer.
 bench_gateway() {
