@@ -315,7 +315,7 @@ static double measure(
 		best = best > 0 && best < us ? best : us;
 		spent += us;
 	}
-	return best / BATCH;
+	return best / (double)BATCH;
 }
 
 /* False when an engine comes to another verdict: then times compare nothing. */
