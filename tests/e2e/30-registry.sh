@@ -147,6 +147,8 @@ ok "without it the first one serves" served_by accounts-v1
 put accounts-v1/throttle-rate 9000
 put accounts-v1/throttle-burst 20000
 apply
+put cards-v1/mtls required
+like "the first service that asks for client certificates takes a reload" "$(stack_registry apply)" 'reload of HAProxy'
 "$STACK_BIN/tests/bench/load" --url "https://localhost:$GATEWAY_PORT/v1/accounts/7" --ca "$E2E_DIR/tls/ca.pem" -H "$staff" \
 	--rate 200 --connections 16 --seconds 600 --timeout-ms 30000 >"$E2E_DIR/load.json" 2>"$E2E_DIR/load.err" &
 load=$!
@@ -173,7 +175,7 @@ for i in $(seq 10); do
 	change runtime cards-v1/methods "$(either "$i" GET GET,POST)"
 	change agent cards-v1/waf "$(either "$i" block count)"
 	change runtime cards-v1/throttle-burst $((3000 + i))
-	change runtime cards-v1/mtls "$(either "$i" off optional)"
+	change runtime cards-v1/mtls "$(either "$i" required optional)"
 	move || break
 done
 is "a hundred changes were applied, each by its way" "$changes" 100
