@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 export BENCH_SERVICES=${BENCH_SERVICES:-2000}
 CONNECTIONS=${CONNECTIONS:-10000} TOKENS=${TOKENS:-1000000}
-ulimit -n "$(ulimit -Hn)"
+ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 make -s -j"$(nproc)" all test-tools || exit 1
 . haproxy/dev/stack.sh
 . tests/bench/contenders.sh
