@@ -55,6 +55,9 @@ for http in --http1.1 --http2; do
 		expect "$h an ambiguous path is refused: $path" 400
 	done
 
+	get / $http -H "$staff" -X OPTIONS --request-target '*'
+	expect "$h a target without a path is refused" 400
+
 	get /v1/accounts $http -H "$staff" -H 'Content-Type: application/json' --data-binary "@$E2E_DIR/at-limit"
 	is "$h a body at the limit arrives whole" "$STATUS $(jq -r .body_bytes <<<"$BODY")" "200 65536"
 	get /v1/accounts $http -H "$staff" -H 'Content-Type: application/json' -H 'Expect:' --data-binary "@$E2E_DIR/over-limit"
