@@ -2,6 +2,12 @@
 #include "common/siphash.h"
 
 #include <endian.h>
+#include <sys/random.h>
+
+bool siphash_new_key(unsigned char key[SIPHASH_KEY_BYTES])
+{
+	return getrandom(key, SIPHASH_KEY_BYTES, 0) == SIPHASH_KEY_BYTES;
+}
 
 static inline uint64_t rotate(uint64_t x, unsigned bits)
 {

@@ -5,6 +5,9 @@
 
 enum { SIPHASH_KEY_BYTES = 16 };
 
+/* A key from the kernel. False: there was none to be had. */
+bool siphash_new_key(unsigned char key[SIPHASH_KEY_BYTES]);
+
 /* SipHash-1-3: for hash tables. */
 uint64_t siphash13(const unsigned char key[SIPHASH_KEY_BYTES], struct slice bytes);
 /* The same with 128 bits, in the order of the reference's output: where two texts must not be taken

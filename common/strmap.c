@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 enum { INDEX_MIN = 16 };
 
@@ -15,8 +14,8 @@ static pthread_once_t hash_once = PTHREAD_ONCE_INIT;
 
 static void hash_key_init(void)
 {
-	ssize_t got = getrandom(hash_key, sizeof(hash_key), 0);
-	assert(got == (ssize_t)sizeof(hash_key));
+	bool has_key = siphash_new_key(hash_key);
+	assert(has_key);
 }
 
 uint64_t strmap_hash(struct slice bytes)

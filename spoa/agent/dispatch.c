@@ -27,7 +27,7 @@ struct dispatcher {
 	struct arena arena; /* of the request under way */
 	struct waf_header *headers;
 	size_t header_room;
-	struct trace_maker trace;
+	unsigned char trace_key[SIPHASH_KEY_BYTES];
 	struct buf record;   /* scratch of verdict_encode() */
 	bool may_hold, held; /* of the frame under way */
 };
@@ -60,7 +60,7 @@ struct dispatcher *dispatcher_new(struct snapshot *snapshot, struct counters *co
 	d->headers = calloc(d->header_room, sizeof(*d->headers));
 	buf_init(&d->record, 0);
 	if (d->auth && d->waf && d->headers && buf_reserve(&d->record, VERDICT_RECORD_MIN) &&
-	    trace_maker_init(&d->trace))
+	    siphash_new_key(d->trace_key))
 		return d;
 	dispatcher_free(d);
 	return NULL;
@@ -239,7 +239,7 @@ static struct slice start_trace(struct dispatcher *d, struct slice request_id)
 
 	if (!text)
 		return slice_of(NULL, 0);
-	trace_start(&d->trace, request_id, text);
+	trace_start(d->trace_key, request_id, text);
 	return slice_of(text, TRACE_PARENT_LEN);
 }
 

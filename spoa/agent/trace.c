@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spoa/agent/trace.h"
 
-#include <sys/random.h>
-
 enum { ID_DIGITS = 16 };
 
-bool trace_maker_init(struct trace_maker *maker)
-{
-	return getrandom(maker->key, sizeof(maker->key), 0) == (ssize_t)sizeof(maker->key);
-}
-
 /* All zeros are no id (3.2.2.3, 3.2.2.4). */
-static uint64_t next_id(const struct trace_maker *maker, struct slice seed)
+static uint64_t next_id(const unsigned char *key, struct slice seed)
 {
-	uint64_t id = siphash24(maker->key, seed);
+	uint64_t id = siphash24(key, seed);
 
 	return id ? id : 1;
 }
@@ -33,11 +26,11 @@ static char *put(char *at, const char *text)
 }
 
 void trace_start(
-    const struct trace_maker *maker, struct slice request_id, char out[TRACE_PARENT_LEN])
+    const unsigned char key[SIPHASH_KEY_BYTES], struct slice request_id, char out[TRACE_PARENT_LEN])
 {
-	uint64_t high = next_id(maker, request_id);
-	uint64_t low = next_id(maker, slice_of(&high, sizeof(high)));
-	uint64_t parent = next_id(maker, slice_of(&low, sizeof(low)));
+	uint64_t high = next_id(key, request_id);
+	uint64_t low = next_id(key, slice_of(&high, sizeof(high)));
+	uint64_t parent = next_id(key, slice_of(&low, sizeof(low)));
 	char *at = put(out, "00-");
 
 	at = put_hex(put_hex(at, high), low);

@@ -5,17 +5,10 @@
 
 enum { TRACE_PARENT_LEN = 55 };
 
-struct trace_maker {
-	unsigned char key[SIPHASH_KEY_BYTES];
-};
-
-/* Takes a key from the kernel. False: there was none to be had. */
-bool trace_maker_init(struct trace_maker *maker);
-
 /*
  * Version 00, not sampled. The ids are a keyed hash of the request's id, so that they are as unique
  * as it and no state is needed; whoever knows the request's id does not know them. No NUL is
  * written.
  */
-void trace_start(
-    const struct trace_maker *maker, struct slice request_id, char out[TRACE_PARENT_LEN]);
+void trace_start(const unsigned char key[SIPHASH_KEY_BYTES], struct slice request_id,
+    char out[TRACE_PARENT_LEN]);

@@ -2,7 +2,6 @@
 #include "spoa/waf/engine/memo.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
 enum { SLOTS = 4096, CACHE_LINE = 64 };
 
@@ -28,7 +27,7 @@ struct memo *memo_new(void)
 		return NULL;
 	memo->slots =
 	    (struct slot *)(void *)(memo->room + CACHE_LINE - (uintptr_t)memo->room % CACHE_LINE);
-	if (getrandom(memo->key, sizeof(memo->key), 0) == (ssize_t)sizeof(memo->key))
+	if (siphash_new_key(memo->key))
 		return memo;
 	free(memo);
 	return NULL;
