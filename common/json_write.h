@@ -19,6 +19,8 @@ struct jw {
 
 void jw_init(struct jw *w, struct buf *out, unsigned indent);
 void jw_object_begin(struct jw *w);
+/* Members of an object that somebody else opens and closes. */
+void jw_members_begin(struct jw *w);
 void jw_object_end(struct jw *w);
 void jw_array_begin(struct jw *w);
 void jw_array_end(struct jw *w);

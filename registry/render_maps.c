@@ -24,20 +24,18 @@ static void add_route(struct buf *out, const struct service *s)
 static void add_service(struct buf *out, const struct service *s)
 {
 	static const char *const AUTHORIZERS[] = { "staff", "customers" };
-	const struct {
-		const char *key, *value;
-	} members[] = {
-		{ "route", s->route_prefix },
-		{ "service", s->id },
-		{ "version", s->version },
-		{ "authorizer", AUTHORIZERS[s->authorizer] },
-	};
+	struct jw record;
 	buf_printf(out, "%s ", s->id);
-	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-		buf_printf(out, "%s\"%s\":\"", i ? "," : "", members[i].key);
-		jw_escape(out, slice_of_cstr(members[i].value));
-		buf_append_byte(out, '"');
-	}
+	jw_init(&record, out, 0);
+	jw_members_begin(&record);
+	jw_key(&record, "route");
+	jw_cstr(&record, s->route_prefix);
+	jw_key(&record, "service");
+	jw_cstr(&record, s->id);
+	jw_key(&record, "version");
+	jw_cstr(&record, s->version);
+	jw_key(&record, "authorizer");
+	jw_cstr(&record, AUTHORIZERS[s->authorizer]);
 	buf_append_byte(out, '\n');
 }
 

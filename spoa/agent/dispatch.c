@@ -261,11 +261,7 @@ static struct verdict judge_request(struct dispatcher *d, const struct request *
 
 static struct verdict judge_response(struct dispatcher *d, const struct request *message)
 {
-	struct verdict verdict = {
-		.status = 200,
-		.waf = SLICE("off"),
-		.request_record = message->record,
-	};
+	struct verdict verdict = { .status = 200, .waf = SLICE("off") };
 	struct waf_verdict found;
 	struct waf_request request;
 	struct waf_response response;
@@ -346,6 +342,8 @@ static bool answer_message(struct dispatcher *d, const struct message *message,
 	/* Nothing that could not be computed is let through. */
 	if (arena_failed(&d->arena))
 		*verdict = unavailable(d, COUNT_no_memory, SLICE("no_memory"));
+	/* Whatever was found out about an answer, its request was this caller's. */
+	verdict->request_record = request.record;
 	count_verdict(d, verdict->status);
 	now_us = clock_monotonic_us();
 	verdict->us = (uint32_t)(now_us - *since_us);

@@ -18,7 +18,7 @@ struct verdict {
 	struct slice rules, labels, explain;
 	uint32_t us;
 	/* In the verdict on an answer the `record` of the verdict on its request, or empty: its
-	 * token's members are kept. */
+	 * token's members are kept, but for an `auth` of this one's own. */
 	struct slice request_record;
 };
 

@@ -112,6 +112,13 @@ static void an_answer_keeps_the_members_of_its_request(void **state)
 	assert_variable(&ack, "record",
 	    "\"auth\":\"ok\",\"sub\":\"\\\",\\\"waf\\\":\",\"jti\":\"\",\"waf\":\"pass\",\"score\":-1,\"rules\":\"\","
 	    "\"labels\":\"\",\"explain\":\"\",\"agent_us\":0");
+	/* Without a verdict on the answer it says why, and whose request it was. */
+	verdict.auth = SLICE("malformed_headers");
+	assert_true(encode(&verdict, &scratch, &ack));
+	assert_variable(&ack, "record",
+	    "\"auth\":\"malformed_headers\",\"sub\":\"\\\",\\\"waf\\\":\",\"jti\":\"\",\"waf\":\"pass\",\"score\":-1,\"rules\":\"\","
+	    "\"labels\":\"\",\"explain\":\"\",\"agent_us\":0");
+	verdict.auth = slice_of(NULL, 0);
 	/* One that is none is not taken over. */
 	verdict.request_record = SLICE("x");
 	assert_true(encode(&verdict, &scratch, &ack));
