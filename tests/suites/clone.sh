@@ -4,11 +4,8 @@
 # interrupted. CLONE="trixie" runs only that release.
 set -u
 . tests/suites/tap.sh
-if why=$(tests/support/root.sh possible); [ -n "$why" ]; then
-	tap_skip "a clean clone" "$why"
-	tap_done
-	exit
-fi
+. tests/suites/roots.sh
+roots_or_skip "a clean clone"
 work=$(mktemp -d "$PWD/build/clone.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
@@ -17,8 +14,7 @@ for suite in ${CLONE:-bookworm trixie}; do
 		tap_skip "$suite" "a root cannot be made"
 		continue
 	fi
-	mkdir -p "$work/$suite/clone/sallyport"
-	tar -c --exclude=./build --exclude=./.git . | tar -x -C "$work/$suite/clone/sallyport"
+	copy_sources "$work/$suite/clone/sallyport"
 	echo "  $suite" >&2
 	ROOT_BINDS="$work/$suite/clone:/home/tester" TAP_RELAY_SECONDS=1500 tap_relay "$suite:" \
 		tests/support/root.sh trial "$root" "$work/$suite/overlay" bash /home/tester/sallyport/tests/support/clone_steps.sh

@@ -6,17 +6,13 @@
 # tests; MATRIX_E2E="20 53" only such topics.
 set -u
 . tests/suites/tap.sh
+. tests/suites/roots.sh
 combinations=${MATRIX:-bookworm/gcc bookworm/clang trixie/gcc trixie/clang sid/gcc sid/clang}
-if why=$(tests/support/root.sh possible); [ -n "$why" ]; then
-	tap_skip "tests on other releases of Debian" "$why"
-	tap_done
-	exit
-fi
+roots_or_skip "tests on other releases of Debian"
 
-# The sources as they are here, beside what an earlier run built; the folder is the project in the root.
-copy_sources() { # FOLDER
-	mkdir -p "$1" && find "$1" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} + &&
-		tar -c --exclude=./build --exclude=./.git . | tar -x -C "$1" && mkdir -p "$1/build/results"
+# Beside what an earlier run built; the folder is the project in the root.
+renew_sources() { # FOLDER
+	mkdir -p "$1" && find "$1" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} + && copy_sources "$1" && mkdir -p "$1/build/results"
 }
 
 # HAProxy's 3.1 and later speak SPOE by another engine; who reads the results wants to know which was there.
@@ -30,7 +26,7 @@ for combination in $combinations; do
 		tap_skip "$combination" "a root cannot be made"
 		continue
 	fi
-	copy_sources "$here" || { tap_fail "$combination: a copy of the sources"; continue; }
+	renew_sources "$here" || { tap_fail "$combination: a copy of the sources"; continue; }
 	export ROOT_BINDS="$here:/work/sallyport" ROOT_ENV="CC=$cc UNIT_VARIANTS=release"
 	# Compilers we do not support yet may warn of more.
 	[ "$suite" != sid ] || ROOT_ENV="$ROOT_ENV WERROR="

@@ -4,11 +4,8 @@
 # root of it. PACKAGES="trixie" runs only that release.
 set -u
 . tests/suites/tap.sh
-if why=$(tests/support/root.sh possible); [ -n "$why" ]; then
-	tap_skip "Debian packages" "$why"
-	tap_done
-	exit
-fi
+. tests/suites/roots.sh
+roots_or_skip "Debian packages"
 work=$(mktemp -d "$PWD/build/packages.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 builders=$(sed -n '/^Build-Depends:/,/^$/p' debian/control | tr ',' '\n' | sed -nE 's/^(Build-Depends:)? *([a-z0-9.+-]+).*/\2/p' | sed 's/debhelper-compat/debhelper/')
@@ -16,8 +13,8 @@ builders=$(sed -n '/^Build-Depends:/,/^$/p' debian/control | tr ',' '\n' | sed -
 for suite in ${PACKAGES:-bookworm trixie}; do
 	here=$PWD/build/packages/$suite
 	debs=$here/debs
-	rm -rf "$here" && mkdir -p "$here/sallyport" "$debs/newer"
-	tar -c --exclude=./build --exclude=./.git . | tar -x -C "$here/sallyport"
+	rm -rf "$here" && mkdir -p "$debs/newer"
+	copy_sources "$here/sallyport"
 	builder=$(tests/support/root.sh make "$suite" $builders build-essential fakeroot lintian) && clean=$(tests/support/root.sh make "$suite") ||
 		{ tap_skip "$suite" "a root cannot be made"; continue; }
 	export ROOT_BINDS="$here:/build" ROOT_ENV="DEB_BUILD_OPTIONS=parallel=$(nproc)"
