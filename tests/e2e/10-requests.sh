@@ -56,7 +56,11 @@ for http in --http1.1 --http2; do
 	done
 
 	get / $http -H "$staff" -X OPTIONS --request-target '*'
-	expect "$h a target without a path is refused" 400
+	if [ "$http" = --http1.1 ]; then
+		expect "$h a target without a path is refused" 400
+	else # HAProxy 3.0 and later read it as the path /
+		like "$h a target without a path is refused" "$STATUS" '^40[04]$'
+	fi
 
 	get /v1/accounts $http -H "$staff" -H 'Content-Type: application/json' --data-binary "@$E2E_DIR/at-limit"
 	is "$h a body at the limit arrives whole" "$STATUS $(jq -r .body_bytes <<<"$BODY")" "200 65536"
