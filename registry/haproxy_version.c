@@ -7,6 +7,7 @@ static const struct haproxy_version SINCE[FEATURE_COUNT] = {
 	[FEATURE_PAUSE] = { 3, 2 },
 	[FEATURE_RULE_PAUSES] = { 3, 2 },
 	[FEATURE_HOT_MEMORY] = { 3, 0 },
+	[FEATURE_SPOP_MODE] = { 3, 1 },
 	[FEATURE_RELOAD_ANSWERS] = { 2, 7 },
 };
 

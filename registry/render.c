@@ -360,6 +360,7 @@ static void add_process(
 	add_flag(scope, "pause", haproxy_has(version, FEATURE_PAUSE));
 	add_flag(scope, "rule_pauses", haproxy_has(version, FEATURE_RULE_PAUSES));
 	add_flag(scope, "hot_memory", haproxy_has(version, FEATURE_HOT_MEMORY));
+	add_text(scope, "agents_mode", haproxy_has(version, FEATURE_SPOP_MODE) ? "spop" : "tcp");
 	add_text(scope, "stats_socket", s->haproxy_stats);
 	add_text(scope, "log_own", s->log_own);
 	add_text(scope, "log_target", s->log_target);

@@ -94,3 +94,11 @@ for version in 1.2 1.3; do
 	get /v1/accounts -H "$staff" --tlsv$version --tls-max $version
 	expect "TLS $version is spoken" 200
 done
+
+# Connections to the agent are kept: each needs a handshake, as long as a verdict takes. Health checks have their own.
+connections() { agent_metrics | awk '/^sallyport_spoa_connections_total.*accepted/ { n += $2 } /^sallyport_spoa_connections_closed_total.*healthcheck/ { n -= $2 } END { print n + 0 }'; }
+before=$(connections)
+curl -s --cacert "$E2E_DIR/tls/ca.pem" -H "$staff" -o /dev/null -w '%{http_code}\n' "https://localhost:$GATEWAY_PORT/v1/accounts?n=[1-200]" >"$E2E_DIR/statuses"
+is "200 requests" "$(sort "$E2E_DIR/statuses" | uniq -c | xargs)" "200 200"
+more=$(($(connections) - before))
+[ "$more" -le 10 ] && tap_pass "have few connections to the agent" || tap_fail "have few connections to the agent: $more"

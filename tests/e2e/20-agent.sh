@@ -152,7 +152,11 @@ frontend fe
     http-request return status 503 content-type text/plain lf-string "err %[var(txn.gw.err)]" if { var(txn.gw.err) -m found } || !{ var(txn.gw.verdict) -m found }
     http-request return status 200 content-type text/plain lf-string "%[var(txn.gw.verdict)] %[req.body_len]"
 backend agents
+.if version_atleast(3.1)
+    mode spop
+.else
     mode tcp
+.endif
     timeout connect 500ms
     timeout server 3m
     option spop-check

@@ -13,7 +13,7 @@
 
 #define TLS " ssl verify required ca-file 'ca.pem' verifyhost n sni str(n) check-sni n"
 #define CONFIG(a, b)                                                                               \
-	"backend agents from agents\n    server agent1 127.0.0.1:9000 check\n\n"                   \
+	"backend agents from spop\n    server agent1 127.0.0.1:9000 check\n\n"                   \
 	"# /bank/dev/api-services/a/{url}\nbackend svc_a from services\n"                          \
 	"    timeout server 5ms\n    server primary " a TLS "\n"                                   \
 	"    server spare 127.0.0.1:1" TLS " disabled\n"                                           \
@@ -73,8 +73,8 @@ static void only_the_servers_of_services_move(void **state)
 {
 	(void)state;
 	struct server_moves moves;
-	static const char *const SECTIONS[] = { "backend agents from agents", "peers cluster",
-		"backend svc_a from services\npeers cluster", "frontend svc_a from gateway" };
+	static const char *const SECTIONS[] = { "backend agents from spop", "peers cluster",
+		"backend svc_a from services\npeers cluster", "frontend svc_a from http" };
 	for (size_t i = 0; i < 4; i++) {
 		char from[200], to[200];
 		snprintf(from, sizeof(from), "%s\n    server primary 10.0.0.1:1\n", SECTIONS[i]);
