@@ -187,6 +187,8 @@ static void write_summary(struct jw *w, const struct result *result)
 	jw_uint(w, status_of(result));
 	jw_key(w, "score");
 	jw_int(w, result->verdict.score);
+	jw_key(w, "steps");
+	jw_uint(w, result->verdict.steps);
 	if (result->malformed) {
 		jw_key(w, "error");
 		jw_cstr(w, result->malformed);
@@ -296,8 +298,8 @@ static void print_plain(const struct result *result)
 	    (long long)v->score);
 	if (v->rule_id)
 		printf(", by rule %u", v->rule_id);
-	printf(", %llu us%s\n", (unsigned long long)result->us,
-	    v->budget_exhausted ? ", the budget ran out" : "");
+	printf(", %llu steps, %llu us%s\n", (unsigned long long)v->steps,
+	    (unsigned long long)result->us, v->budget_exhausted ? ", the budget ran out" : "");
 	if (v->uninspected)
 		printf("  not looked at as a whole: %s\n", v->uninspected);
 	for (size_t i = 0; i < v->match_count; i++)

@@ -37,7 +37,7 @@ struct waf_options {
 	 */
 	bool reject_uninspected;
 	bool budget_blocks;         /* verdict when the budget runs out: true block, false go on */
-	size_t arena_bytes;         /* per transaction; 0: 4 MiB. Running out is like the budget */
+	size_t arena_bytes;         /* per transaction; 0: 8 MiB. Running out is like the budget */
 	unsigned max_args;          /* 0: 1000, SecArgumentsLimit */
 	unsigned max_depth;         /* JSON and XML nesting; 0: 64 */
 	size_t max_body_bytes;      /* 0: 128 KiB, SecRequestBodyLimit */
@@ -142,6 +142,7 @@ struct waf_verdict {
 	bool would_block; /* detection only: a disruptive rule matched */
 	bool counted;     /* some match is of a rule that only counts */
 	bool budget_exhausted;
+	uint64_t steps; /* that it took, of step_budget */
 	const char *uninspected; /* NULL, or why part of the request was not looked at */
 	int64_t score;           /* tx.blocking_inbound_anomaly_score, tx.anomaly_score, else 0 */
 	const struct waf_match *matches; /* rules that matched and log, in order */

@@ -79,7 +79,7 @@ static bool look_at(struct transaction *tx, const struct look *look, struct slic
 static bool look_at_value(struct transaction *tx, const struct look *look,
     const struct pipeline *pipeline, struct value *value)
 {
-	struct value *result = value_transform(tx, pipeline, value);
+	struct value *result = value_transform_charged(tx, pipeline, value);
 	if (!scan_may_match(tx, look->rule, look->variable, pipeline, result))
 		return false;
 	return look_at(tx, look, result->text);
@@ -90,7 +90,7 @@ static bool look_at_stages(struct transaction *tx, const struct look *look, stru
 	const struct rule *rule = look->rule;
 	const struct value *previous = NULL;
 	for (size_t i = 0; i < rule->stage_count; i++) {
-		struct value *stage = value_transform(tx, rule->stages[i], value);
+		struct value *stage = value_transform_charged(tx, rule->stages[i], value);
 		if (stage == previous)
 			continue;
 		previous = stage;

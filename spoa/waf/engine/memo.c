@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 
-enum { SLOTS = 4096, CACHE_LINE = 64 };
+enum { SLOTS = 8192, CACHE_LINE = 64 };
 
 struct slot {
 	struct memo_key key; /* rules: 0 in an empty slot */
 	uint32_t count;
-	uint32_t patterns[MEMO_PATTERNS_MAX];
+	uint32_t numbers[MEMO_NUMBERS_MAX];
 };
 
 _Static_assert(sizeof(struct slot) == CACHE_LINE, "a look at a slot is one cache line");
@@ -38,47 +38,46 @@ void memo_free(struct memo *memo)
 	free(memo);
 }
 
-struct memo_key memo_key_of(
-    const struct memo *memo, uint64_t rules, uint32_t database, struct slice text)
+struct memo_text memo_text_of(const struct memo *memo, struct slice text)
 {
-	struct memo_key key = { .rules = rules, .database = database };
+	struct memo_text known;
 
-	siphash13_128(memo->key, text, key.text);
-	return key;
+	siphash13_128(memo->key, text, known.hash);
+	return known;
 }
 
-/* A text has a slot for each database. */
+/* A text has a slot for each question. */
 static size_t slot_of(const struct memo_key *key)
 {
-	return (key->text[0] + key->database * UINT64_C(0x9e3779b97f4a7c15)) >> 8 & (SLOTS - 1);
+	return (key->text.hash[0] + key->question * UINT64_C(0x9e3779b97f4a7c15)) >> 8 &
+	       (SLOTS - 1);
 }
 
 static bool same(const struct memo_key *a, const struct memo_key *b)
 {
-	return a->text[0] == b->text[0] && a->text[1] == b->text[1] && a->rules == b->rules &&
-	       a->database == b->database;
+	return a->text.hash[0] == b->text.hash[0] && a->text.hash[1] == b->text.hash[1] &&
+	       a->rules == b->rules && a->question == b->question;
 }
 
 bool memo_find(
-    const struct memo *memo, const struct memo_key *key, const uint32_t **patterns, size_t *count)
+    const struct memo *memo, const struct memo_key *key, const uint32_t **numbers, size_t *count)
 {
 	const struct slot *slot = &memo->slots[slot_of(key)];
 
 	if (!same(&slot->key, key))
 		return false;
-	*patterns = slot->patterns;
+	*numbers = slot->numbers;
 	*count = slot->count;
 	return true;
 }
 
-void memo_keep(
-    struct memo *memo, const struct memo_key *key, const uint32_t *patterns, size_t count)
+void memo_keep(struct memo *memo, const struct memo_key *key, const uint32_t *numbers, size_t count)
 {
 	struct slot *slot = &memo->slots[slot_of(key)];
 
-	if (count > MEMO_PATTERNS_MAX)
+	if (count > MEMO_NUMBERS_MAX)
 		return;
 	*slot = (struct slot){ .key = *key, .count = (uint32_t)count };
 	for (size_t i = 0; i < count; i++)
-		slot->patterns[i] = patterns[i];
+		slot->numbers[i] = numbers[i];
 }

@@ -5,8 +5,13 @@
 
 #include <stdlib.h>
 
-/* So many distinct texts are collected before they are looked at. */
-enum { RESULTS_MAX = 64 };
+enum {
+	/* So many distinct texts are collected before they are looked at. */
+	RESULTS_MAX = 64,
+	/* Questions of the memo: databases first (struct hits), then the lens of each variable in
+	   each phase. */
+	QUESTION_LENS = SCAN_COUNT * GROUPS_MAX,
+};
 
 /* ---- one value --------------------------------------------------------------------------------
  */
@@ -39,19 +44,28 @@ static struct hits *hits_new(
 	return hits;
 }
 
+static struct memo_key key_of(struct transaction *tx, struct value *value, uint32_t question)
+{
+	if (!value->hashed) {
+		value->hash = memo_text_of(tx->worker->memo, value->text);
+		value->hashed = true;
+	}
+	return (struct memo_key){ value->hash, tx->rules->serial, question };
+}
+
 /* What the database finds in the text, or found when the worker saw it last. */
 static struct hits *look_up(
-    struct transaction *tx, const hs_database_t *database, unsigned id, struct slice text)
+    struct transaction *tx, const hs_database_t *database, unsigned id, struct value *value)
 {
 	struct waf_worker *worker = tx->worker;
-	struct memo_key key = memo_key_of(worker->memo, tx->rules->serial, id, text);
+	struct memo_key key = key_of(tx, value, id);
 	const uint32_t *patterns;
 	size_t count;
 	if (memo_find(worker->memo, &key, &patterns, &count))
 		return hits_new(tx, id, patterns, count);
 	worker->hit_count = 0;
-	if (hs_scan(database, text.ptr, (unsigned)text.len, 0, worker->hs_scratch, on_hit,
-	        worker) != HS_SUCCESS)
+	if (hs_scan(database, value->text.ptr, (unsigned)value->text.len, 0, worker->hs_scratch,
+	        on_hit, worker) != HS_SUCCESS)
 		return NULL;
 	memo_keep(worker->memo, &key, worker->hit_room, worker->hit_count);
 	return hits_new(tx, id, worker->hit_room, worker->hit_count);
@@ -73,13 +87,12 @@ static const struct hits *hits_of(
 	unsigned id = f * GROUPS_MAX + group;
 	if (value->text.len == 0 || !family->databases[group])
 		return &family->empty;
+	/* A step is a step, known or not: what a request may cost depends on its bytes alone. */
+	spend(tx, 1 + value->text.len / 8);
 	const struct hits *known = known_hits(value, id);
 	if (known)
 		return known;
-	/* A step is a step, known or not: what a request may cost does not depend on those before
-	 * it. */
-	spend(tx, 1 + value->text.len / 8);
-	struct hits *hits = look_up(tx, family->databases[group], id, value->text);
+	struct hits *hits = look_up(tx, family->databases[group], id, value);
 	if (!hits)
 		return NULL;
 	hits->next = value->hits;
@@ -115,6 +128,7 @@ struct phase_scan {
 	enum variable_id variable;
 	enum scan_family family;
 	uint64_t *candidates;
+	bool marked; /* since it was last set to false */
 };
 
 /* Rules that see `result` when they look at `value`, and have a pattern that occurs in it. */
@@ -131,8 +145,10 @@ static bool mark(struct phase_scan *scan, struct value *value, struct value *res
 		for (size_t j = 0; j < pattern->count; j++) {
 			const struct subscription *s = &pattern->subscriptions[j];
 			if (s->variable == scan->variable &&
-			    value_transform(scan->tx, s->pipeline, value) == result)
+			    value_transform(scan->tx, s->pipeline, value) == result) {
 				bit_set(scan->candidates, s->rule->pos);
+				scan->marked = true;
+			}
 		}
 	}
 	return true;
@@ -170,14 +186,11 @@ static bool mark_results(
 	return true;
 }
 
-/* Most values come out of most transformations unchanged: then there is one text to look at. */
-static bool scan_value(struct phase_scan *scan, const struct lens *lens, struct value *value)
+/* All that the transformations of the lens make of the value. */
+static bool scan_results(struct phase_scan *scan, const struct lens *lens, struct value *value)
 {
 	const unsigned char *groups = scan->tx->rules->prefilter->groups;
 	struct results results;
-	value_classify(value);
-	if (!lens->always && !byteset_intersects(&lens->only_if, &value->bytes))
-		return mark(scan, value, value, 0);
 	results.count = 0;
 	for (size_t i = 0; i < lens->count; i++) {
 		const struct pipeline *pipeline = lens->pipelines[i];
@@ -186,10 +199,37 @@ static bool scan_value(struct phase_scan *scan, const struct lens *lens, struct 
 				return false;
 			results.count = 0;
 		}
-		add_result(
-		    &results, value_transform(scan->tx, pipeline, value), groups[pipeline->index]);
+		add_result(&results, value_transform_charged(scan->tx, pipeline, value),
+		    groups[pipeline->index]);
 	}
 	return mark_results(scan, value, &results);
+}
+
+/*
+ * Most values come out of most transformations unchanged: then there is one text to look at. Of the
+ * others the worker remembers those in which nothing was found, and how many steps that took.
+ */
+static bool scan_value(struct phase_scan *scan, const struct lens *lens, struct value *value)
+{
+	struct transaction *tx = scan->tx;
+	const uint32_t *steps;
+	size_t count;
+	value_classify(value);
+	if (!lens->always && !byteset_intersects(&lens->only_if, &value->bytes))
+		return mark(scan, value, value, 0);
+	struct memo_key key =
+	    key_of(tx, value, QUESTION_LENS + scan->phase * VAR_COUNT + lens->variable);
+	if (memo_find(tx->worker->memo, &key, &steps, &count))
+		return spend(tx, *steps);
+	uint64_t left = tx->budget.steps_left;
+	scan->marked = false;
+	if (!scan_results(scan, lens, value))
+		return false;
+	uint64_t spent = left - tx->budget.steps_left;
+	/* Without memory a text comes out of a transformation as it went in: that is no answer. */
+	if (!scan->marked && !tx->exhausted && !arena_failed(tx->arena) && spent <= UINT32_MAX)
+		memo_keep(tx->worker->memo, &key, &(uint32_t){ (uint32_t)spent }, 1);
+	return true;
 }
 
 static bool scan_lens(struct phase_scan *scan, const struct lens *lens)

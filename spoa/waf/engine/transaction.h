@@ -17,6 +17,8 @@ struct value {
 	struct slice text;
 	struct byteset bytes; /* when classified */
 	bool classified;
+	bool hashed;
+	struct memo_text hash;      /* when hashed */
 	struct value *root;         /* what it was transformed from; itself otherwise */
 	struct value *sibling;      /* the next one transformed from the same root */
 	struct value **by_pipeline; /* results of transformations, by pipeline index; lazily made */
@@ -127,19 +129,32 @@ static inline void value_classify(struct value *value)
 	value->classified = true;
 }
 
+/* True: `pipeline` leaves the value as it is, whatever the transformations do with their bytes. */
+static inline bool value_stays(const struct pipeline *pipeline, struct value *value)
+{
+	if (!pipeline->parent)
+		return true;
+	value_classify(value);
+	return !pipeline->always && !byteset_intersects(&pipeline->only_if, &value->bytes);
+}
+
 /* What `pipeline` makes of the value: itself when nothing changes. Never NULL. */
 static inline struct value *value_transform(
     struct transaction *tx, const struct pipeline *pipeline, struct value *value)
 {
-	if (!pipeline->parent)
-		return value;
-	value_classify(value);
-	if (!pipeline->always && !byteset_intersects(&pipeline->only_if, &value->bytes))
+	if (value_stays(pipeline, value))
 		return value;
 	if (value->by_pipeline && value->by_pipeline[pipeline->index])
 		return value->by_pipeline[pipeline->index];
 	return value_transform_slowly(tx, pipeline, value);
 }
+
+/*
+ * The same for who looks at the result, charged in steps: as much as it takes when nothing is known
+ * yet, so that what a request may cost depends on its bytes alone.
+ */
+struct value *value_transform_charged(
+    struct transaction *tx, const struct pipeline *pipeline, struct value *value);
 
 void items_add(struct transaction *tx, enum variable_id id, struct slice key, struct value *value);
 /* Makes the value, too. */

@@ -35,7 +35,6 @@ static struct value *transform(
 {
 	struct value *in = value_transform(tx, pipeline->parent, root);
 	value_classify(in);
-	spend(tx, in->text.len / 16);
 	struct slice out = transform_apply(
 	    pipeline->last, in->text, &in->bytes, &tx->rules->transform_env, tx->arena);
 	if (out.len == in->text.len && (out.ptr == in->text.ptr || out.len == 0))
@@ -53,6 +52,17 @@ struct value *value_transform_slowly(
 			return value;
 	}
 	return value->by_pipeline[pipeline->index] = transform(tx, pipeline, value);
+}
+
+struct value *value_transform_charged(
+    struct transaction *tx, const struct pipeline *pipeline, struct value *value)
+{
+	if (value_stays(pipeline, value))
+		return value;
+	struct value *result = value_transform(tx, pipeline, value);
+	for (const struct pipeline *p = pipeline->parent; p; p = p->parent)
+		spend(tx, value_transform(tx, p, value)->text.len / 16);
+	return result;
 }
 
 /* ---- items ---------------------------------------------------------------------------------- */

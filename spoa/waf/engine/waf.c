@@ -12,7 +12,7 @@
 
 enum {
 	DEFAULT_STEP_BUDGET = 2000000,
-	DEFAULT_ARENA_BYTES = 4 << 20,
+	DEFAULT_ARENA_BYTES = 8 << 20,
 	DEFAULT_MAX_ARGS = 1000,
 	DEFAULT_MAX_DEPTH = 64,
 	DEFAULT_MAX_BODY_BYTES = 128 << 10,
@@ -311,6 +311,7 @@ static void finish(struct transaction *tx)
 			verdict->status = 403;
 		}
 	}
+	verdict->steps = tx->rules->step_budget - tx->budget.steps_left;
 	verdict->score = read_score(tx);
 }
 

@@ -593,6 +593,44 @@ static void a_warm_worker_allocates_nothing(void **state)
 	waf_rules_unref(rules);
 }
 
+#define LENSES                                                                                        \
+	"SecRule ARGS|ARGS_NAMES|REQUEST_HEADERS \"@rx needle\" "                                     \
+	"\"id:1,phase:1,pass,t:urlDecodeUni,t:lowercase\"\n"                                          \
+	"SecRule ARGS \"@rx select.+from\" \"id:2,phase:2,pass,t:removeWhitespace,t:lowercase\"\n"    \
+	"SecRule ARGS|ARGS_NAMES \"@rx ^ab+c\" \"id:3,phase:2,pass,t:hexEncode,t:hexDecode\"\n"       \
+	"SecRule ARGS|REQUEST_HEADERS \"@detectSQLi\" \"id:4,phase:2,pass,t:lowercase,multiMatch\"\n" \
+	"SecRule ARGS \"@rx haystack\" \"id:5,phase:2,pass,t:lowercase,t:urlDecode\"\n"
+
+/* What a request costs and what is found in it depend on its bytes, not on what the worker has
+ * seen. */
+static void known_texts_cost_as_much_as_new_ones(void **state)
+{
+	static const char *const requests[] = { GET("/?a=Some%2520Text&Name=HAYSTACK"),
+		GET("/?a=Some%2520Text&b=Some%2520Text&c=abbc"),
+		GET("/?q=1'+OR+'1'='1&a=Some%2520Text"), GET("/?a=NEED%256Ce&Name=HAY"),
+		GET("/?a=nothing&b=&c=%20%20&Name=S") };
+	enum { COUNT = sizeof requests / sizeof *requests };
+	struct waf_options options = { 0 };
+	struct waf_rules *rules = must_load(LENSES, &options);
+	struct waf_worker *warm = waf_worker_new();
+	struct waf_verdict v;
+	char ids[2][64];
+	(void)state;
+	for (size_t i = 0; i < 3 * COUNT; i++) {
+		struct waf_worker *cold = waf_worker_new();
+		waf_text_eval(cold, rules, NULL, requests[i % COUNT], &v);
+		uint64_t steps = v.steps;
+		waf_text_ids(&v, ids[0], sizeof ids[0]);
+		waf_text_eval(warm, rules, NULL, requests[i % COUNT], &v);
+		assert_true(steps > 10);
+		assert_int_equal(v.steps, steps);
+		assert_string_equal(waf_text_ids(&v, ids[1], sizeof ids[1]), ids[0]);
+		waf_worker_free(cold);
+	}
+	waf_worker_free(warm);
+	waf_rules_unref(rules);
+}
+
 static void responses_have_their_phases(void **state)
 {
 	struct waf_options options = { 0 };
@@ -644,6 +682,7 @@ int main(void)
 		cmocka_unit_test(every_arena_limit_gives_a_verdict),
 		cmocka_unit_test(every_allocation_of_a_transaction_may_fail),
 		cmocka_unit_test(a_warm_worker_allocates_nothing),
+		cmocka_unit_test(known_texts_cost_as_much_as_new_ones),
 		cmocka_unit_test(responses_have_their_phases),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
