@@ -16,8 +16,8 @@ enum haproxy_feature {
 	FEATURE_RULE_PAUSES, /* after 50 rules others have their turn, unless told not to: several
 	                        of them may see the same last token of a bucket */
 	FEATURE_HOT_MEMORY,  /* tune.memory.hot-size */
-	FEATURE_SPOP_MODE,   /* mode spop; from then on a backend of mode tcp makes a connection to an
-	                        agent for each request */
+	FEATURE_SPOP_MODE, /* mode spop; from then on a backend of mode tcp makes a connection to an
+	                      agent for each request */
 	FEATURE_RELOAD_ANSWERS, /* the master's `reload` waits and says whether it worked */
 	FEATURE_COUNT
 };

@@ -142,7 +142,7 @@ struct waf_verdict {
 	bool would_block; /* detection only: a disruptive rule matched */
 	bool counted;     /* some match is of a rule that only counts */
 	bool budget_exhausted;
-	uint64_t steps; /* that it took, of step_budget */
+	uint64_t steps;          /* that it took, of step_budget */
 	const char *uninspected; /* NULL, or why part of the request was not looked at */
 	int64_t score;           /* tx.blocking_inbound_anomaly_score, tx.anomaly_score, else 0 */
 	const struct waf_match *matches; /* rules that matched and log, in order */

@@ -13,7 +13,7 @@
 
 #define TLS " ssl verify required ca-file 'ca.pem' verifyhost n sni str(n) check-sni n"
 #define CONFIG(a, b)                                                                               \
-	"backend agents from spop\n    server agent1 127.0.0.1:9000 check\n\n"                   \
+	"backend agents from spop\n    server agent1 127.0.0.1:9000 check\n\n"                     \
 	"# /bank/dev/api-services/a/{url}\nbackend svc_a from services\n"                          \
 	"    timeout server 5ms\n    server primary " a TLS "\n"                                   \
 	"    server spare 127.0.0.1:1" TLS " disabled\n"                                           \
