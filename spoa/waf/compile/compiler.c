@@ -389,6 +389,8 @@ static void detect_number_test(struct rule *rule, const struct ast_operator *in)
 		rule->number_slot = rule->argument->parts[0].slot;
 	else
 		return;
+	rule->number_left = rule->targets[0].selector.slot;
+	rule->number_counts = rule->targets[0].count;
 	rule->number_test = number_test_of(in->op->name);
 }
 

@@ -58,9 +58,9 @@ static int64_t greatest(const struct waf_rules *rules, uint32_t slot, unsigned d
 static bool is_shut_gate(const struct waf_rules *rules, const struct rule *rule)
 {
 	if (rule->number_test != NUMBER_LT || rule->negated || rule->chained || !rule->skip_to ||
-	    rule->number_slot != NO_SLOT || rule->targets[0].count)
+	    rule->number_slot != NO_SLOT || rule->number_counts)
 		return false;
-	return greatest(rules, rule->targets[0].selector.slot, 0) < rule->number;
+	return greatest(rules, rule->number_left, 0) < rule->number;
 }
 
 void reach_mark_unlikely(struct waf_rules *rules)

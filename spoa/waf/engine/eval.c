@@ -224,21 +224,22 @@ static bool compare(enum number_test test, int64_t a, int64_t b)
 
 static bool eval_number(struct transaction *tx, const struct rule *rule)
 {
-	const struct target *target = &rule->targets[0];
-	struct tx_slot *slot = &tx->slots[target->selector.slot];
+	struct tx_slot *slot = &tx->slots[rule->number_left];
 	bool set = slot->is != SLOT_UNSET;
-	if ((!set && !target->count) ||
-	    (tx->removals && is_excluded(tx, rule, target, target->selector.name)))
+	if (!set && !rule->number_counts)
 		return false;
-	int64_t left = target->count ? set : tx_slot_number(slot);
+	int64_t left = rule->number_counts ? set : tx_slot_number(slot);
 	int64_t right = rule->number_slot == NO_SLOT
 	                    ? rule->number
 	                    : tx_slot_number(&tx->slots[rule->number_slot]);
 	if (compare(rule->number_test, left, right) == rule->negated)
 		return false;
+	const struct target *target = &rule->targets[0];
+	if (tx->removals && is_excluded(tx, rule, target, target->selector.name))
+		return false;
 	struct look look = { rule, target->variable, target->selector.name, { NULL, 0 },
 		target->count };
-	struct slice text = !target->count ? tx_slot_text(tx, target->selector.slot)
+	struct slice text = !target->count ? tx_slot_text(tx, rule->number_left)
 	                    : set          ? SLICE("1")
 	                                   : SLICE("0");
 	on_match(tx, &look, text, NULL);

@@ -118,36 +118,41 @@ enum number_test { NUMBER_NONE, NUMBER_EQ, NUMBER_GE, NUMBER_GT, NUMBER_LE, NUMB
 
 enum { NO_PATTERN = UINT32_MAX };
 
+/* Every request meets some hundred rules that do not match: what is read of those comes first. */
 struct rule {
-	struct waf_rule_info info;
-	struct rule *head;    /* of its chain; itself for a first rule */
-	struct rule *chained; /* the next link, or NULL */
+	struct rule *chained;     /* the next link, or NULL */
+	struct operator_data *op; /* NULL: SecAction */
+	enum number_test number_test;
+	bool number_counts; /* the left side is &TX:name */
+	bool negated;
+	uint32_t number_left; /* TX variable */
+	uint32_t number_slot; /* number_test's right side: a TX variable … */
+	int64_t number;       /* … or, when that is NO_SLOT, this */
 	unsigned index;       /* of the head, among heads */
 	unsigned pos;         /* of the head, within its phase */
 	struct target *targets;
 	size_t target_count;
-	struct operator_data *op; /* NULL: SecAction */
-	struct macro *argument;   /* of an operator with macros */
-	bool negated;
+
+	struct macro *argument; /* of an operator with macros */
 	const struct pipeline *pipeline;
 	const struct pipeline **stages; /* multiMatch: the root and each step, in order */
 	size_t stage_count;
-	bool capture;
-	enum number_test number_test;
-	int64_t number;       /* number_test's right side … */
-	uint32_t number_slot; /* … or the TX variable it is read from */
-	struct step *steps;
-	size_t step_count;
-	struct macro msg, logdata;
-	bool log;
-	enum disruption disruption;
-	unsigned status;
-	unsigned skip_to; /* position in the phase; 0: no skip */
 	/* The operator as a pattern of a combined database, per family; NO_PATTERN in all:
 	 * evaluated always. */
 	bool prefiltered;
 	bool unlikely; /* behind a gate that the settings keep shut */
+	bool capture;
 	uint32_t pattern[SCAN_COUNT];
+
+	struct rule *head; /* of its chain; itself for a first rule */
+	struct step *steps;
+	size_t step_count;
+	bool log;
+	enum disruption disruption;
+	unsigned status;
+	unsigned skip_to; /* position in the phase; 0: no skip */
+	struct macro msg, logdata;
+	struct waf_rule_info info;
 };
 
 struct phase {
