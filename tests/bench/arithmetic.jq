@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What follows from results.json, as Markdown: cost by stage, what a core and a node carry, what a million requests per second would take.
-def cpu($c): first(.rows[] | select(.load == "c32" and .kind == "get" and .contender == $c) | .cpu_us) // null;
+def cpu($c): first(.rows[] | select(.load == "c64" and .kind == "get" and .contender == $c) | .cpu_us) // null;
 def tenth: . * 10 | round / 10;
 def cells: "| " + join(" | ") + " |";
 def stage($name; $us): if $us == null then empty else [$name, ($us | tenth | tostring)] | cells end;

@@ -153,6 +153,46 @@ bench_retry() {
 	bench_gateway_beside retry /v1/token "gateway, token check, upstream.retry_rate 1000000"
 }
 
+# What the gateway cannot do without: the same round trip to the same agent, one condition on its verdict, and a log line of three members; no other rule.
+bench_floor() {
+	local mode=tcp
+	case $(haproxy -v) in *"version 2."* | *"version 3.0"*) ;; *) mode=spop ;; esac
+	free_port FLOOR_PORT
+	cat >"$STACK_DIR/floor.cfg" <<-EOF2
+		global
+		    nbthread $BENCH_THREADS
+		    maxconn 9900
+		    tune.bufsize 131072
+		defaults
+		    mode http
+		    timeout client 30s
+		    timeout server 30s
+		    timeout connect 1s
+		frontend floor
+		    bind 127.0.0.1:$FLOOR_PORT ssl crt $STACK_DIR/tls/server.pem alpn h2,http/1.1
+		    log 127.0.0.1:$AUDIT_PORT len 65000 format raw local0 info
+		    unique-id-format %[uuid()]
+		    log-format '{"time":%[date(0,ms)],"id":"%[unique-id]","status":%ST}'
+		    filter spoe engine gw config $STACK_DIR/gateway/current/spoe.conf
+		    http-request wait-for-body time 5s if METH_POST
+		    http-request set-var(txn.svc) str(token)
+		    http-request send-spoe-group gw check
+		    http-request deny deny_status 401 unless { var(txn.gw.verdict) -m int 200 }
+		    default_backend upstream
+		backend upstream
+		    http-reuse safe
+		    server s localhost:$UPSTREAM_PORT ssl verify required ca-file $STACK_DIR/tls/ca.pem verifyhost localhost
+		backend agents
+		    mode $mode
+		    timeout server 3m
+		    server a unix@$STACK_DIR/run/spoa.sock pool-low-conn 8
+	EOF2
+	stack_spawn floor haproxy -db -dMglobal -f "$STACK_DIR/floor.cfg"
+	stack_wait_port "$FLOOR_PORT" floor || return
+	AGENT_OF[floor]=$PID_agent
+	contender floor "$FLOOR_PORT" /v1/token "$PID_floor $PID_agent" "HAProxy with the agent's token check and a short log, nothing else"
+}
+
 # nginx with libmodsecurity, unpacked from Debian's packages below build/, installed nowhere.
 bench_nginx() {
 	local root=$PWD/build/bench/nginx module dir=$STACK_DIR/nginx
@@ -278,6 +318,7 @@ bench_start() {
 	contender direct "$UPSTREAM_PORT" /v1/direct "$PID_upstream" "upstream, no proxy"
 	contender plain "$PLAIN_PORT" /v1/plain "$PID_plain" "HAProxy alone, TLS on both sides"
 	contender jwt "$JWT_PORT" /v1/jwt "$PID_jwt" "HAProxy with its jwt_verify"
+	[ -n "${BENCH_OURS_ONLY:-}" ] || bench_floor || return 1
 	local pids
 	pids="$(haproxy_pids) $PID_agent"
 	AGENT_OF[token]=$PID_agent AGENT_OF[aws]=$PID_agent AGENT_OF[crs]=$PID_agent

@@ -17,7 +17,7 @@ series() { # LOAD-PREFIX VALUE
 }
 series c .rps >"$data/connections"
 series rate .p99_us >"$data/rate"
-jq -r "$short"'. as $r | .contenders[] | . as $n | $r.rows[] | select(.contender == $n.id and .kind == "get" and .load == "c32") | .cpu_us as $c | "\"\($n.name | short)\" \($c[0] // 0) \($c[1] // 0)"' "$results" >"$data/cpu"
+jq -r "$short"'. as $r | .contenders[] | . as $n | $r.rows[] | select(.contender == $n.id and .kind == "get" and .load == "c64") | .cpu_us as $c | "\"\($n.name | short)\" \($c[0] // 0) \($c[1] // 0)"' "$results" >"$data/cpu"
 # The open loop at half load: latency in ms by 1 / (1 - quantile).
 jq -r "$short"'. as $r | .contenders[] | . as $n | $r.rows[] | select(.contender == $n.id and .kind == "get" and .load == "half")
 	| "\"\($n.name | short)\"", "2 \(.p50_us / 1000)", "10 \(.p90_us / 1000)", "100 \(.p99_us / 1000)", "1000 \(.p999_us / 1000)", "", ""' "$results" >"$data/distribution"
