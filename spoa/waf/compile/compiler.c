@@ -534,6 +534,51 @@ static bool resolve_skips(struct compiler *compiler)
 	return good;
 }
 
+/* ---- names of TX ------------------------------------------------------------------------------
+ */
+
+/* A name that takes the pattern too long counts as picked: at run time that ends the request. */
+static const uint64_t *slots_of(
+    struct waf_rules *rules, const struct operator_data *pattern, struct op_scratch *scratch)
+{
+	uint64_t *bits = arena_array(&rules->arena, uint64_t, bit_words(rules->tx_count));
+	for (size_t i = 0; bits && i < rules->tx_count; i++) {
+		struct op_budget budget = { 1000000 };
+		struct op_run run = { scratch, &budget };
+		if (!pattern || operator_match(pattern, slice_of(NULL, 0), rules->tx_slots[i], &run,
+		                    NULL) != OP_NO_MATCH)
+			bit_set(bits, i);
+	}
+	return bits;
+}
+
+static bool pick_slots(struct waf_rules *rules, struct rule *rule, struct op_scratch *scratch)
+{
+	for (; rule; rule = rule->chained)
+		for (size_t i = 0; i < rule->target_count; i++) {
+			struct target *target = &rule->targets[i];
+			struct selector *selector = &target->selector;
+			if (target->variable->id != VAR_TX || selector->pick != PICK_REGEX)
+				continue;
+			selector->slots = slots_of(rules, selector->regex, scratch);
+			if (!selector->slots)
+				return false;
+		}
+	return true;
+}
+
+/* When all slots are known: rules that look at TX:/pattern/ need not try it on every name. */
+static bool resolve_slots(struct waf_rules *rules)
+{
+	struct op_scratch *scratch = op_scratch_new();
+	rules->tx_all = slots_of(rules, NULL, scratch);
+	bool good = scratch && rules->tx_all;
+	for (size_t i = 0; good && i < rules->head_count; i++)
+		good = pick_slots(rules, rules->heads[i], scratch);
+	op_scratch_free(scratch);
+	return good;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------ */
 
 static bool add_presets(struct compiler *compiler, const struct waf_options *options)
@@ -584,7 +629,8 @@ bool compiler_run(struct compiler *compiler, const struct waf_options *options)
 		good &= apply_updates(compiler);
 		good &= compile_drafts(compiler);
 	}
-	good = good && lay_out_phases(compiler->rules) && resolve_skips(compiler);
+	good = good && lay_out_phases(compiler->rules) && resolve_skips(compiler) &&
+	       resolve_slots(compiler->rules);
 	if (arena_failed(&compiler->rules->arena) || arena_failed(compiler->scratch))
 		good = err_list_add(compiler->errors, (struct err_pos){ 0 }, "out of memory");
 	if (good)

@@ -160,9 +160,16 @@ static bool look_at_item(
 	return look_at_value(tx, look, look->rule->pipeline, value);
 }
 
+/* A copy: actions of a match may add to the collection. */
+static struct items items_of(struct transaction *tx, const struct target *target)
+{
+	return target->selector.slots ? tx_items(tx, target->selector.slots)
+	                              : variable_items(tx, target->variable->id);
+}
+
 static bool look_at_count(struct transaction *tx, struct look *look, const struct target *target)
 {
-	struct items items = variable_items(tx, target->variable->id);
+	struct items items = items_of(tx, target);
 	int64_t count = 0;
 	for (size_t i = 0; i < items.count; i++)
 		count += wanted(tx, look->rule, target, items.list[i].key);
@@ -189,8 +196,7 @@ static bool look_at_target(struct transaction *tx, const struct rule *rule,
 		return look_at_count(tx, &look, target);
 	if (target->selector.pick == PICK_SLOT)
 		return look_at_slot(tx, &look, target);
-	/* A copy: actions of a match may add to the collection. */
-	struct items items = variable_items(tx, target->variable->id);
+	struct items items = items_of(tx, target);
 	bool matched = false;
 	for (size_t i = 0; i < items.count && !tx->exhausted; i++) {
 		struct item item = items.list[i];

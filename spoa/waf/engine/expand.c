@@ -45,12 +45,24 @@ static struct items room_for(struct transaction *tx, size_t count)
 	return items;
 }
 
-static struct items tx_items(struct transaction *tx)
+static size_t count_bits(const uint64_t *bits, size_t words)
 {
-	struct items items = room_for(tx, tx->rules->tx_count + tx->vars[VAR_TX].count);
-	for (uint32_t i = 0; i < tx->rules->tx_count; i++)
-		if (tx->slots[i].is != SLOT_UNSET)
-			add(tx, &items, tx->rules->tx_slots[i], tx_slot_text(tx, i));
+	size_t count = 0;
+	for (size_t i = 0; i < words; i++)
+		count += (size_t)__builtin_popcountll(bits[i]);
+	return count;
+}
+
+struct items tx_items(struct transaction *tx, const uint64_t *slots)
+{
+	size_t words = bit_words(tx->rules->tx_count);
+	struct items items = room_for(tx, count_bits(slots, words) + tx->vars[VAR_TX].count);
+	for (size_t w = 0; w < words; w++)
+		for (uint64_t bits = slots[w]; bits; bits &= bits - 1) {
+			uint32_t i = (uint32_t)(w * 64 + (size_t)__builtin_ctzll(bits));
+			if (tx->slots[i].is != SLOT_UNSET)
+				add(tx, &items, tx->rules->tx_slots[i], tx_slot_text(tx, i));
+		}
 	for (size_t i = 0; i < tx->vars[VAR_TX].count && items.count < items.cap; i++)
 		items.list[items.count++] = tx->vars[VAR_TX].list[i];
 	return items;
@@ -89,7 +101,7 @@ struct items variable_items(struct transaction *tx, enum variable_id id)
 {
 	switch (id) {
 	case VAR_TX:
-		return tx_items(tx);
+		return tx_items(tx, tx->rules->tx_all);
 	case VAR_MATCHED_VARS:
 		return matched_items(tx, false);
 	case VAR_MATCHED_VARS_NAMES:

@@ -63,6 +63,7 @@ struct selector {
 	struct slice name;
 	struct operator_data *regex;
 	uint32_t slot;
+	const uint64_t *slots; /* PICK_REGEX of TX: bit per slot whose name it picks */
 };
 
 struct target {
@@ -187,6 +188,7 @@ struct waf_rules {
 	struct strmap tx_names; /* lower case -> slot + 1 */
 	struct slice *tx_slots;
 	size_t tx_count;
+	const uint64_t *tx_all; /* bit per slot: all set */
 	struct tx_preset *presets;
 	size_t preset_count;
 	bool uses[VAR_COUNT]; /* some rule or macro reads it: rules_use() */

@@ -203,6 +203,8 @@ struct slice matched_name(struct transaction *tx, const struct matched *matched)
  * made anew at each call.
  */
 struct items variable_items(struct transaction *tx, enum variable_id id);
+/* Of TX: what is in these slots, a bit for each, and all that has no slot. */
+struct items tx_items(struct transaction *tx, const uint64_t *slots);
 
 /* False when the step budget is spent. */
 static inline bool spend(struct transaction *tx, uint64_t steps)

@@ -4,11 +4,9 @@
 
 struct value *value_new(struct transaction *tx, struct slice text)
 {
-	struct value *value = arena_new(tx->arena, struct value);
-	if (!value)
-		return NULL;
-	value->text = text;
-	value->root = value;
+	struct value *value = arena_alloc(tx->arena, sizeof *value);
+	if (value)
+		*value = (struct value){ .text = text, .root = value };
 	return value;
 }
 

@@ -180,6 +180,16 @@ static void variables_are_set_and_read(void **state)
 		    GET("/"), "2", 200 },
 		{ "SecAction \"id:1,nolog,pass,setvar:'tx.h_%{REQUEST_HEADERS.X-One}=v'\"\nSecRule TX:h_1 \"@streq v\" \"id:2,pass\"",
 		    GET("/"), "2", 200 },
+		{ "SecAction \"id:1,nolog,pass,setvar:tx.first=v,setvar:tx.second=v,setvar:tx.other=v\"\n"
+		  "SecRule &TX:/^(first|SEC)/ \"@eq 2\" \"id:2,pass\"\n"
+		  "SecRule TX:/^sec/|!TX:second \"@streq v\" \"id:3,pass\"\n"
+		  "SecRule TX:/none/ \"@rx .*\" \"id:4,pass\"\n"
+		  "SecAction \"id:5,nolog,pass,setvar:!tx.first\"\n"
+		  "SecRule &TX:/^(first|sec)/ \"@eq 1\" \"id:6,pass\"\nSecRule &TX \"@ge 2\" \"id:7,pass\"",
+		    GET("/"), "2 6 7", 200 },
+		{ "SecAction \"id:1,nolog,pass,setvar:tx.h_1=slot,setvar:'tx.h_%{REQUEST_HEADERS.X-One}0=made'\"\n"
+		  "SecRule &TX:/^h_/ \"@eq 2\" \"id:2,pass\"\nSecRule TX:/^h_/ \"@streq made\" \"id:3,pass\"",
+		    GET("/"), "2 3", 200 },
 		{ "SecAction \"id:1,nolog,pass,initcol:ip=%{REMOTE_ADDR},setvar:ip.n=+2,setvar:ip.n=+2\"\nSecRule IP:n \"@eq 4\" \"id:2,pass\"",
 		    GET("/"), "2", 200 },
 		{ "SecAction \"id:1,nolog,pass,setvar:tx.w=GET\"\nSecRule REQUEST_METHOD \"@within %{tx.w} POST\" \"id:2,pass\"",
