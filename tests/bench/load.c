@@ -253,9 +253,10 @@ static struct slice with_next_token(struct buf *own, struct slice request)
 static struct slice with_next_number(struct buf *own, struct slice request)
 {
 	static const struct slice mark = SLICE_INIT("@@@@@@@@");
+	static uint64_t number;
 	char digits[16];
 	size_t at, from = 0;
-	snprintf(digits, sizeof digits, "%08u", (unsigned)(issued * 48271 % 100000000));
+	snprintf(digits, sizeof digits, "%08u", (unsigned)(++number * 48271 % 100000000));
 	buf_reset(own);
 	buf_append_slice(own, request);
 	while ((at = slice_find(slice_from(buf_slice(own), from), mark)) != SIZE_MAX) {
@@ -411,8 +412,8 @@ static void conn_write(struct conn *c)
 {
 	while (c->sent < c->out.len) {
 		struct slice rest = slice_from(c->out, c->sent);
-		char *bytes = (tokens.len ? c->own.data : raws[c->next_raw].data) + c->sent;
-		ssize_t n = conn_io(c, true, bytes, rest.len);
+		struct buf *whole = c->own.len ? &c->own : &raws[c->next_raw];
+		ssize_t n = conn_io(c, true, whole->data + c->sent, rest.len);
 		if (n == 0)
 			return;
 		if (n < 0) {

@@ -20,6 +20,10 @@ is "100 000 requests are answered 200" "$(jq -c '[.status, .failed]' "$E2E_DIR/l
 is "and reached the service once each" "$(grep -c ' payments-v1 GET ' "$E2E_DIR/logs/upstream-requests.log")" 110000
 ok "the agent's memory is flat: $before KiB before, $after KiB behind" test $((after - before)) -le 1024
 
+# What the load generator promises to the benchmarks: requests that differ.
+url=$url/fresh-@@@@@@@@ load --fresh --count 50 --connections 4 --seconds 60 >"$E2E_DIR/load.json"
+is "fifty requests with numbers of their own are fifty paths" "$(grep -o ' payments-v1 GET /v1/payments/fresh-[0-9]*$' "$E2E_DIR/logs/upstream-requests.log" | sort -u | wc -l)" 50
+
 # Killed in the middle of its work by either signal, up to eight times: the socket is held, what arrives meanwhile waits in it until
 # HAProxy's health check takes the agent for down, after a second.
 ready() { curl -sf -o /dev/null --max-time 2 "http://127.0.0.1:$AGENT_METRICS_PORT/ready"; }
