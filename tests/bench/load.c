@@ -11,9 +11,15 @@
  * the answer is there.
  * --raw gives whole requests to send (several are taken in turn); else a GET of the URL with the
  * --header lines. --tokens FILE: each request takes the next line as its bearer token, each line
- * once before any comes again. SIGTERM ends a run before its time. Prints one JSON object: requests
- * by status, failures by kind, requests/s, latency percentiles in µs. A failure is a request that
- * was sent, or was due, and got no whole answer.
+ * once before any comes again.
+ * --warm opens all connections before the run, each with one request that does not count; --ramp K
+ * does so with at most K of them under way, for thousands of handshakes at once are more than a
+ * server gets done within its timeouts. The run's requests then go to those connections in turn, so
+ * that each of them is used. SIGTERM ends a run before its time.
+ *
+ * Prints one JSON object: requests by status, failures by kind, requests/s, connects (in the run
+ * itself), latency percentiles in µs. A failure is a request that was sent, or was due, and got no
+ * whole answer.
  */
 #include "common/cli.h"
 #include "common/clock.h"
@@ -39,7 +45,8 @@ enum { CONNECTIONS_MAX = 20000, RAW_MAX = 256, BUCKETS = 64 * 64, TOKENS_BYTES_M
 static const char *opt_url, *opt_ca, *opt_method = "GET", *opt_body, *opt_cert, *opt_key,
                                      *opt_tokens;
 static struct cli_list opt_headers, opt_raw;
-static uint64_t opt_rate, opt_connections = 16, opt_seconds = 10, opt_timeout_ms = 10000, opt_count;
+static uint64_t opt_rate, opt_connections = 16, opt_seconds = 10, opt_timeout_ms = 10000, opt_count,
+                          opt_ramp;
 static bool opt_close, opt_warm, opt_fresh;
 
 /* Log-linear histogram: 64 sub-buckets per power of two, 1.6 % wide. */
@@ -80,13 +87,13 @@ static struct buf raws[RAW_MAX];
 static size_t raw_count;
 static struct buf tokens; /* of --tokens: lines */
 static struct slice tokens_left;
-static struct conn *conns, *free_list;
+static struct conn *conns, *free_list, *free_last;
 static struct histogram histogram;
 static uint64_t statuses[600], failures[FAIL_COUNT], started_us, issued, done, connects;
 static ev_timer pace, stop_timer;
 static ev_signal stop_signal;
 static bool stopping, warming;
-static uint64_t warmed;
+static uint64_t warm_begun, warmed;
 
 static size_t bucket_of(uint64_t us)
 {
@@ -155,10 +162,17 @@ static void conn_close(struct conn *c)
 	ERR_clear_error();
 }
 
+/* With --ramp behind all others, so that they take turns; else the one used last is next. */
 static void conn_put_free(struct conn *c)
 {
-	c->next_free = free_list;
-	free_list = c;
+	bool behind = opt_ramp && free_list;
+	c->next_free = behind ? NULL : free_list;
+	if (behind)
+		free_last->next_free = c;
+	else
+		free_list = c;
+	if (!c->next_free)
+		free_last = c;
 }
 
 static bool all_issued(void)
@@ -201,6 +215,22 @@ static void conn_begin(struct conn *c, uint64_t due_us)
 		conn_send(c);
 }
 
+/* The next connection is opened. */
+static void warm_next(void)
+{
+	if (warm_begun < opt_connections)
+		conn_begin(&conns[warm_begun++], clock_monotonic_us());
+}
+
+static void conn_warmed(struct conn *c)
+{
+	conn_put_free(c);
+	if (++warmed == opt_connections)
+		measure_begin();
+	else
+		warm_next();
+}
+
 /* Takes the next request that is due, if one is; else rests. */
 static void conn_next(struct conn *c)
 {
@@ -208,9 +238,7 @@ static void conn_next(struct conn *c)
 	ev_timer_stop(loop, &c->timer);
 	c->pending = false;
 	if (warming) {
-		conn_put_free(c);
-		if (++warmed == opt_connections)
-			measure_begin();
+		conn_warmed(c);
 		return;
 	}
 	if (all_issued()) {
@@ -662,12 +690,11 @@ static void conns_init(void)
 /* One request on each connection that does not count, so that no handshake does. */
 static void warm(void)
 {
+	uint64_t at_once = opt_ramp ? opt_ramp : opt_connections;
 	warming = true;
-	for (uint64_t i = 0; i < opt_connections; i++) {
-		struct conn *c = free_list;
-		free_list = c->next_free;
-		conn_begin(c, clock_monotonic_us());
-	}
+	free_list = NULL;
+	for (uint64_t i = 0; i < at_once; i++)
+		warm_next();
 }
 
 static int run(int argc, char **argv)
@@ -694,7 +721,7 @@ static int run(int argc, char **argv)
 	ev_init(&stop_timer, on_stop);
 	ev_signal_init(&stop_signal, on_signal, SIGTERM);
 	ev_signal_start(loop, &stop_signal);
-	if (opt_warm)
+	if (opt_warm || opt_ramp)
 		warm();
 	else
 		measure_begin();
@@ -727,6 +754,9 @@ static const struct cli_option options[] = {
 	    "@@@@@@@@ in a request is replaced by a number of its own; not with --tokens", 0, 0 },
 	{ "warm", 'w', CLI_FLAG, &opt_warm, NULL,
 	    "the first request of each connection does not count", 0, 0 },
+	{ "ramp", 0, CLI_UINT, &opt_ramp, "K",
+	    "--warm with at most K connections being opened at a time, which then take turns", 0,
+	    CONNECTIONS_MAX },
 	{ "close", 0, CLI_FLAG, &opt_close, NULL, "a new connection for each request", 0, 0 },
 	{ 0 },
 };

@@ -20,9 +20,15 @@ is "100 000 requests are answered 200" "$(jq -c '[.status, .failed]' "$E2E_DIR/l
 is "and reached the service once each" "$(grep -c ' payments-v1 GET ' "$E2E_DIR/logs/upstream-requests.log")" 110000
 ok "the agent's memory is flat: $before KiB before, $after KiB behind" test $((after - before)) -le 1024
 
-# What the load generator promises to the benchmarks: requests that differ.
+# What the load generator promises to the benchmarks: requests that differ, and connections that are all open before and all used.
+turns() { grep -F '"path":"\/v1\/payments\/turns"' "$E2E_DIR/logs/access.log"; }
+recorded() { [ "$(turns | wc -l)" -ge "$1" ]; }
 url=$url/fresh-@@@@@@@@ load --fresh --count 50 --connections 4 --seconds 60 >"$E2E_DIR/load.json"
 is "fifty requests with numbers of their own are fifty paths" "$(grep -o ' payments-v1 GET /v1/payments/fresh-[0-9]*$' "$E2E_DIR/logs/upstream-requests.log" | sort -u | wc -l)" 50
+url=$url/turns load --ramp 3 --connections 40 --rate 200 --count 80 --seconds 60 >"$E2E_DIR/load.json"
+is "forty connections are opened before eighty requests" "$(jq -c '[.connects, .requests, .status]' "$E2E_DIR/load.json")" '[0,80,{"200":80}]'
+ok "they leave a record each, and those before" eventually 20 recorded 120
+is "of forty connections, each of which had two or more" "$(turns | jq -s '[group_by(.port)[] | length] | map(select(. >= 2)) | length')" 40
 
 # Killed in the middle of its work by either signal, up to eight times: the socket is held, what arrives meanwhile waits in it until
 # HAProxy's health check takes the agent for down, after a second.
