@@ -8,6 +8,8 @@ BENCH_THREADS=${BENCH_THREADS:-2}
 # CRS 4: the gateways but one run what an installation has.
 BENCH_CRS4=${CRS_DIR:-../shared/data/crs-4.28.0}
 unset CRS_DIR
+# Connections of every proxy, each of which takes two files.
+BENCH_MAXCONN=${BENCH_MAXCONN:-9900}
 declare -A URL PIDS NAME AGENT_OF
 contenders=()
 skipped=()
@@ -62,9 +64,9 @@ stack_parameters() {
 		| {url: $url, version: "v1", "route-prefix": "/v1/filler/\($i)", authorizer: "staff", waf: "off"} | to_entries[]
 		| {Name: ($p + "filler-\($i)/" + .key), Type: "String", Value: .value, Version: 1}])}' >"$STACK_DIR/parameters.json"
 }
-export BENCH_THREADS
+export BENCH_THREADS BENCH_MAXCONN
 STACK_SETTINGS='del(.services) | .services_file = $ENV.BENCH_DIR + "/services"
-	| .throttle.ceiling_rate = 500000 | .throttle.ceiling_burst = 1000000 | .nbthread = ($ENV.BENCH_THREADS | tonumber) | .waf.default_ruleset = "aws" | .maxconn = 9900'
+	| .throttle.ceiling_rate = 500000 | .throttle.ceiling_burst = 1000000 | .nbthread = ($ENV.BENCH_THREADS | tonumber) | .waf.default_ruleset = "aws" | .maxconn = ($ENV.BENCH_MAXCONN | tonumber)'
 # Every gateway of a run asks the same issuer.
 bench_gateway() {
 	stack_settings && stack_registry apply >>"$STACK_DIR/logs/registry.log" 2>&1 || { tail -20 "$STACK_DIR/logs/registry.log" >&2; return 1; }
@@ -80,7 +82,7 @@ stack_upstreams() {
 	openssl pkey -in "$STACK_DIR/issuer/staff.pem" -pubout -out "$STACK_DIR/staff.pub" 2>/dev/null
 	local common="global
 	    nbthread $BENCH_THREADS
-	    maxconn 9900
+	    maxconn $BENCH_MAXCONN
 	    tune.bufsize 131072
 	defaults
 	    mode http
@@ -142,11 +144,17 @@ bench_gateway_beside() {
 	contender "$1" "$GATEWAY_PORT" "$2" "$(haproxy_pids) $PID_agent" "$3"
 	AGENT_OF[$1]=$PID_agent
 }
+crs4_name() { basename "$(realpath "$BENCH_CRS4")" | sed 's/crs-/CRS /'; }
+# For a run of the gateway alone: CRS 4 where there is a copy. RULES says what it is.
+bench_rules() {
+	RULES="CRS $(dpkg-query -W -f '${Version}' modsecurity-crs 2>/dev/null | cut -d- -f1)"
+	[ ! -d "$BENCH_CRS4/rules" ] || { CRS_DIR=$(realpath "$BENCH_CRS4") && RULES=$(crs4_name); }
+}
 bench_crs4() {
 	[ -d "$BENCH_CRS4/rules" ] || { skip "gateway, token + CRS 4" "no rules at $BENCH_CRS4 (CRS_DIR)"; return; }
 	local CRS_DIR
 	CRS_DIR=$(realpath "$BENCH_CRS4")
-	bench_gateway_beside crs4 /v1/crs "gateway, token + $(basename "$CRS_DIR" | sed 's/crs-/CRS /')"
+	bench_gateway_beside crs4 /v1/crs "gateway, token + $(crs4_name)"
 }
 bench_retry() {
 	local STACK_SETTINGS="$STACK_SETTINGS | .upstream.retry_rate = 1000000"
@@ -309,7 +317,7 @@ bench_coraza() {
 	stack_spawn coraza haproxy -db -dMglobal -f "$dir/haproxy.cfg"
 	stack_wait_port "$CORAZA_PORT" coraza || return
 	AGENT_OF[coraza]=$PID_coraza_agent
-	contender coraza "$CORAZA_PORT" /v1/coraza "$PID_coraza $PID_coraza_agent" "HAProxy + Coraza $version in an SPOE agent of ours, $(basename "$rules" | sed 's/crs-/CRS /'), no token check"
+	contender coraza "$CORAZA_PORT" /v1/coraza "$PID_coraza $PID_coraza_agent" "HAProxy + Coraza $version in an SPOE agent of ours, $(crs4_name), no token check"
 }
 
 # All of them. The order is that of the tables.
