@@ -4,7 +4,7 @@
 # killed and restarted meanwhile the requests wait for the next one.
 . tests/e2e/lib.sh
 PAYMENTS_RATE=400000 PAYMENTS_BURST=900000
-STACK_SETTINGS="${STACK_SETTINGS:-.} | .throttle.ceiling_rate = 500000 | .throttle.ceiling_burst = 1000000 | .agent.timeout_ms = 10000"
+STACK_SETTINGS="${STACK_SETTINGS:-.} | .throttle.ceiling_rate = 500000 | .throttle.ceiling_burst = 1000000 | .agent.timeout_ms = 10000 | .maxconn = 200"
 STACK_HOLD=1
 e2e_start
 customers=$(bearer customers --lifetime 3600)
@@ -21,14 +21,19 @@ is "and reached the service once each" "$(grep -c ' payments-v1 GET ' "$E2E_DIR/
 ok "the agent's memory is flat: $before KiB before, $after KiB behind" test $((after - before)) -le 1024
 
 # What the load generator promises to the benchmarks: requests that differ, and connections that are all open before and all used.
+upstream_connects() { echo "show stat svc_payments-v1 4 -1" | socat - "$E2E_DIR/gateway/stats.sock" | awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "connect") column = i } $2 == "primary" { print $column }'; }
+opened=$(upstream_connects)
 turns() { grep -F '"path":"\/v1\/payments\/turns"' "$E2E_DIR/logs/access.log"; }
 recorded() { [ "$(turns | wc -l)" -ge "$1" ]; }
 url=$url/fresh-@@@@@@@@ load --fresh --count 50 --connections 4 --seconds 60 >"$E2E_DIR/load.json"
 is "fifty requests with numbers of their own are fifty paths" "$(grep -o ' payments-v1 GET /v1/payments/fresh-[0-9]*$' "$E2E_DIR/logs/upstream-requests.log" | sort -u | wc -l)" 50
-url=$url/turns load --ramp 3 --connections 40 --rate 200 --count 80 --seconds 60 >"$E2E_DIR/load.json"
-is "forty connections are opened before eighty requests" "$(jq -c '[.connects, .requests, .status]' "$E2E_DIR/load.json")" '[0,80,{"200":80}]'
-ok "they leave a record each, and those before" eventually 20 recorded 120
-is "of forty connections, each of which had two or more" "$(turns | jq -s '[group_by(.port)[] | length] | map(select(. >= 2)) | length')" 40
+url=$url/turns load --ramp 3 --connections 150 --count 300 --rate 100 --seconds 60 >"$E2E_DIR/load.json"
+is "150 connections are opened before 300 requests" "$(jq -c '[.connects, .requests, .status]' "$E2E_DIR/load.json")" '[0,300,{"200":300}]'
+ok "they leave a record each, and those before" eventually 20 recorded 450
+is "of 150 connections, each of which had two or more" "$(turns | jq -s '[group_by(.port)[] | length] | map(select(. >= 2)) | length')" 150
+# maxconn is 200: more than half of it, and more than a quarter of the files.
+opened=$(($(upstream_connects) - opened))
+ok "with that many clients connections to the service are still kept: $opened for 450 requests" test "$opened" -lt 225
 
 # Killed in the middle of its work by either signal, up to eight times: the socket is held, what arrives meanwhile waits in it until
 # HAProxy's health check takes the agent for down, after a second.
