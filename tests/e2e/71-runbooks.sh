@@ -82,6 +82,18 @@ ok "WAF: then the request passes" eventually 30 answers_with 200 "$attack" -H "$
 get "/v2/accounts?id=1%27%20or%201=1--" -H "$staff"
 expect "WAF: for this service alone" 403
 
+# --- HAProxy keeps much memory
+worker=$(pgrep -P "$PID_haproxy" | tail -1)
+haproxy_rss() { awk '/^VmRSS/ { print $2 }' "/proc/$worker/status"; }
+"$STACK_BIN/tests/bench/load" --url "https://localhost:$GATEWAY_PORT/v1/accounts/1" --ca "$E2E_DIR/tls/ca.pem" -H "$staff" --connections 100 --count 300 --seconds 60 >/dev/null
+before=$(haproxy_rss)
+pkill -QUIT -P "$PID_haproxy"
+gave_back() { [ "$(haproxy_rss)" -lt "$before" ]; }
+ok "memory: HAProxy gives back some of its $before KiB at SIGQUIT" eventually 20 gave_back
+ok "memory: and lists its pools" eventually 20 grep -q 'Dumping pools usage' "$E2E_DIR/logs/haproxy.log"
+get /v1/accounts/1 -H "$staff"
+expect "memory: requests go on" 200
+
 # --- the certificate has expired, or soon will
 echo | openssl s_client -connect "localhost:$GATEWAY_PORT" 2>/dev/null | openssl x509 -noout -subject -enddate >"$E2E_DIR/out"
 ok "certificate: its end is shown" says '^notAfter='
