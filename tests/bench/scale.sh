@@ -27,7 +27,7 @@ load_before=$(cut -d' ' -f1-3 /proc/loadavg)
 mkdir -p "$STACK_DIR/issuer"
 "$STACK_BIN/sallyport-jwt" keygen --type ec --out "$STACK_DIR/issuer/staff.pem" >/dev/null || exit 1
 # A connection may be idle until the last one is open; and when each has a request at once there are as many handshakes with the upstream.
-STACK_SETTINGS="$STACK_SETTINGS | .authorizers.staff.algorithms = [\"ES256\"] | .client_timeout_ms = 600000 | .upstream.connect_timeout_ms = 60000"
+STACK_SETTINGS="$STACK_SETTINGS | .authorizers.staff.algorithms = [\"ES256\"] | .client_timeout_ms = 600000 | .upstream.connect_timeout_ms = 60000 | .upstream.timeout_ms = 60000"
 began=$(date +%s%N)
 bench_start || exit 1
 started_ms=$((($(date +%s%N) - began) / 1000000))
@@ -60,9 +60,9 @@ step() {
 }
 bearer=(-H "Authorization: Bearer $token")
 step "$BENCH_SERVICES services, 32 connections" --url "${URL[token]}/1" "${bearer[@]}" --connections 32 --seconds 5
-rate=$(jq -s 'last.rps / 2 | floor' "$out")
+rate=$(jq -s 'last.rps / 4 | floor' "$out")
 step "$CONNECTIONS live connections in turn, $rate requests/s" --url "${URL[token]}/1" "${bearer[@]}" --connections "$CONNECTIONS" --ramp 32 --rate "$rate" --count $((CONNECTIONS * 10)) --seconds 300
-step "$CONNECTIONS live connections, each with a request at all times" --url "${URL[token]}/1" "${bearer[@]}" --connections "$CONNECTIONS" --ramp 32 --count $((CONNECTIONS * 10)) --seconds 300
+step "$CONNECTIONS live connections, a request on each at once" --url "${URL[token]}/1" "${bearer[@]}" --connections "$CONNECTIONS" --ramp 32 --count "$CONNECTIONS" --seconds 300
 stack_token staff --lifetime 7200 --count "$TOKENS" >"$STACK_DIR/tokens"
 step "$TOKENS distinct tokens, each once" --url "${URL[token]}/1" --tokens "$STACK_DIR/tokens" --connections 32 --count "$TOKENS" --seconds 900
 head -10000 "$STACK_DIR/tokens" >"$STACK_DIR/tokens-few"
