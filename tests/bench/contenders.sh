@@ -169,7 +169,7 @@ bench_floor() {
 	cat >"$STACK_DIR/floor.cfg" <<-EOF2
 		global
 		    nbthread $BENCH_THREADS
-		    maxconn 9900
+		    maxconn $BENCH_MAXCONN
 		    tune.bufsize 131072
 		defaults
 		    mode http
