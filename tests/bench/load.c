@@ -38,6 +38,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 enum { CONNECTIONS_MAX = 20000, RAW_MAX = 256, BUCKETS = 64 * 64, TOKENS_BYTES_MAX = 2000000000 };
@@ -90,7 +91,8 @@ static struct slice tokens_left;
 static struct conn *conns, *free_list, *free_last;
 static struct histogram histogram;
 static uint64_t statuses[600], failures[FAIL_COUNT], started_us, issued, done, connects;
-static ev_timer pace, stop_timer;
+static ev_timer stop_timer;
+static ev_io pace; /* a timerfd: libev's own timers come a millisecond apart at best */
 static ev_signal stop_signal;
 static bool stopping, warming;
 static uint64_t warm_begun, warmed;
@@ -521,11 +523,8 @@ static void on_timeout(struct ev_loop *l, ev_timer *timer, int events)
 	conn_fail(timer->data, FAIL_TIMEOUT);
 }
 
-static void on_pace(struct ev_loop *l, ev_timer *timer, int events)
+static void take_due(void)
 {
-	(void)l;
-	(void)timer;
-	(void)events;
 	while (free_list && !warming && !all_issued()) {
 		uint64_t due = opt_rate ? started_us + issued * 1000000 / opt_rate : 0;
 		if (due > clock_monotonic_us())
@@ -535,6 +534,30 @@ static void on_pace(struct ev_loop *l, ev_timer *timer, int events)
 		conn_next(c);
 	}
 	maybe_end();
+}
+
+static void on_pace(struct ev_loop *l, ev_io *timer, int events)
+{
+	uint64_t expirations;
+	(void)l;
+	(void)events;
+	if (read(timer->fd, &expirations, sizeof(expirations)) > 0)
+		take_due();
+}
+
+/* Comes when a request is due; in a closed loop, where only the ones that failed wait for it, each
+ * half millisecond. */
+static bool pace_start(void)
+{
+	uint64_t ns = opt_rate ? 1000000000 / opt_rate : 500000;
+	struct timespec period = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+
+	if (fd < 0 || timerfd_settime(fd, 0, &(struct itimerspec){ period, period }, NULL) != 0)
+		return false;
+	ev_io_init(&pace, on_pace, fd, EV_READ);
+	ev_io_start(loop, &pace);
+	return true;
 }
 
 static void on_stop(struct ev_loop *l, ev_timer *timer, int events)
@@ -716,8 +739,10 @@ static int run(int argc, char **argv)
 	}
 	loop = ev_default_loop(0);
 	conns_init();
-	ev_timer_init(&pace, on_pace, 0, 0.0005);
-	ev_timer_start(loop, &pace);
+	if (!pace_start()) {
+		fprintf(stderr, "load: no timer: %s\n", strerror(errno));
+		return CLI_ERROR;
+	}
 	ev_init(&stop_timer, on_stop);
 	ev_signal_init(&stop_signal, on_signal, SIGTERM);
 	ev_signal_start(loop, &stop_signal);
