@@ -12,7 +12,7 @@ cpu("plain")[0] as $plain
 | ($gateway + $token) as $light | (if $waf.crs4 then $light + $waf.crs4 else null end) as $heavy
 | def carried: 1000000 / . | floor;
   def both(f): [$light, $heavy | select(.) | f] | map(tostring) | join(" and ");
-  "CPU time of one GET by stage, from the run above (closed loop, 32 connections; HAProxy\u0027s share is the mean over the gateway\u0027s services, which run the same configuration):", "",
+  "CPU time of one GET by stage, from the run above (closed loop, 64 connections; HAProxy\u0027s share is the mean over the gateway\u0027s services, which run the same configuration):", "",
   (["stage", "CPU µs"] | cells), "|---|---|",
   stage("TLS and proxying, both sides (HAProxy alone)"; $plain),
   stage("the gateway\u0027s rules, SPOE and access log in HAProxy"; $gateway - $plain),
