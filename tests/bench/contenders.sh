@@ -75,39 +75,62 @@ bench_gateway() {
 # HAProxy -Ws: the master does nothing, its child everything.
 haproxy_pids() { echo "$PID_haproxy $(tr '\n' ' ' <"/proc/$PID_haproxy/task/$PID_haproxy/children")"; }
 
+# What the proxies that are compared have in common: sections before the frontend, the backend of the same upstream, and one of agents, whose
+# connections HAProxy keeps in mode spop only, from 3.1 on.
+proxy_defaults() {
+	cat <<-EOF2
+		global
+		    nbthread $BENCH_THREADS
+		    maxconn $BENCH_MAXCONN
+		    tune.bufsize 131072
+		defaults
+		    mode http
+		    timeout client 30s
+		    timeout server 30s
+		    timeout connect 1s
+	EOF2
+}
+proxy_upstream() {
+	cat <<-EOF2
+		backend upstream
+		    http-reuse safe
+		    server s localhost:$UPSTREAM_PORT ssl verify required ca-file $STACK_DIR/tls/ca.pem verifyhost localhost
+	EOF2
+}
+proxy_agents() { # SERVER: address and options
+	cat <<-EOF2
+		backend agents
+		.if version_atleast(3.1)
+		    mode spop
+		.else
+		    mode tcp
+		.endif
+		    timeout server 3m
+		    server a $1
+	EOF2
+}
+
 # The fastest upstream there is; the proxy the gateway is compared with: same TLS, same upstream, nothing else; and HAProxy's own check.
 stack_upstreams() {
 	local i
 	for i in $(seq 100); do [ -s "$STACK_DIR/issuer/staff.pem" ] && break; sleep 0.1; done
 	openssl pkey -in "$STACK_DIR/issuer/staff.pem" -pubout -out "$STACK_DIR/staff.pub" 2>/dev/null
-	local common="global
-	    nbthread $BENCH_THREADS
-	    maxconn $BENCH_MAXCONN
-	    tune.bufsize 131072
-	defaults
-	    mode http
-	    timeout client 30s
-	    timeout server 30s
-	    timeout connect 1s"
-	local backend="backend upstream
-	    http-reuse safe
-	    server s localhost:$UPSTREAM_PORT ssl verify required ca-file $STACK_DIR/tls/ca.pem verifyhost localhost"
 	cat >"$STACK_DIR/upstream.cfg" <<-EOF2
-		$common
+		$(proxy_defaults)
 		frontend upstream
 		    bind 127.0.0.1:$UPSTREAM_PORT ssl crt $STACK_DIR/tls/server.pem alpn h2,http/1.1
 		    http-request wait-for-body time 5s if METH_POST
 		    http-request return status 200 content-type application/json string '{"balance":"125.00","currency":"EUR"}'
 	EOF2
 	cat >"$STACK_DIR/plain.cfg" <<-EOF2
-		$common
+		$(proxy_defaults)
 		frontend plain
 		    bind 127.0.0.1:$PLAIN_PORT ssl crt $STACK_DIR/tls/server.pem alpn h2,http/1.1
 		    default_backend upstream
-		$backend
+		$(proxy_upstream)
 	EOF2
 	cat >"$STACK_DIR/jwt.cfg" <<-EOF2
-		$common
+		$(proxy_defaults)
 		frontend jwt
 		    bind 127.0.0.1:$JWT_PORT ssl crt $STACK_DIR/tls/server.pem alpn h2,http/1.1
 		    http-request set-var(txn.token) http_auth_bearer
@@ -120,7 +143,7 @@ stack_upstreams() {
 		    http-request deny deny_status 401 unless { var(txn.exp),sub(txn.now) -m int gt 0 }
 		    http-request deny deny_status 401 unless { var(txn.token),jwt_verify(txn.alg,"$STACK_DIR/staff.pub") 1 }
 		    default_backend upstream
-		$backend
+		$(proxy_upstream)
 	EOF2
 	stack_spawn upstream haproxy -db -dMglobal -f "$STACK_DIR/upstream.cfg"
 	stack_spawn plain haproxy -db -dMglobal -f "$STACK_DIR/plain.cfg"
@@ -163,19 +186,9 @@ bench_retry() {
 
 # What the gateway cannot do without: the same round trip to the same agent, one condition on its verdict, and a log line of three members; no other rule.
 bench_floor() {
-	local mode=tcp
-	case $(haproxy -v) in *"version 2."* | *"version 3.0"*) ;; *) mode=spop ;; esac
 	free_port FLOOR_PORT
 	cat >"$STACK_DIR/floor.cfg" <<-EOF2
-		global
-		    nbthread $BENCH_THREADS
-		    maxconn $BENCH_MAXCONN
-		    tune.bufsize 131072
-		defaults
-		    mode http
-		    timeout client 30s
-		    timeout server 30s
-		    timeout connect 1s
+		$(proxy_defaults)
 		frontend floor
 		    bind 127.0.0.1:$FLOOR_PORT ssl crt $STACK_DIR/tls/server.pem alpn h2,http/1.1
 		    log 127.0.0.1:$AUDIT_PORT len 65000 format raw local0 info
@@ -187,13 +200,8 @@ bench_floor() {
 		    http-request send-spoe-group gw check
 		    http-request deny deny_status 401 unless { var(txn.gw.verdict) -m int 200 }
 		    default_backend upstream
-		backend upstream
-		    http-reuse safe
-		    server s localhost:$UPSTREAM_PORT ssl verify required ca-file $STACK_DIR/tls/ca.pem verifyhost localhost
-		backend agents
-		    mode $mode
-		    timeout server 3m
-		    server a unix@$STACK_DIR/run/spoa.sock pool-low-conn 8
+		$(proxy_upstream)
+		$(proxy_agents "unix@$STACK_DIR/run/spoa.sock pool-low-conn 8")
 	EOF2
 	stack_spawn floor haproxy -db -dMglobal -f "$STACK_DIR/floor.cfg"
 	stack_wait_port "$FLOOR_PORT" floor || return
@@ -288,14 +296,7 @@ bench_coraza() {
 		    event on-frontend-http-request
 	EOF2
 	cat >"$dir/haproxy.cfg" <<-EOF2
-		global
-		    nbthread $BENCH_THREADS
-		    tune.bufsize 131072
-		defaults
-		    mode http
-		    timeout client 30s
-		    timeout server 30s
-		    timeout connect 1s
+		$(proxy_defaults)
 		frontend coraza
 		    bind 127.0.0.1:$CORAZA_PORT ssl crt $STACK_DIR/tls/server.pem alpn h2,http/1.1
 		    unique-id-format %[uuid()]
@@ -304,13 +305,8 @@ bench_coraza() {
 		    http-request deny deny_status 403 if { var(txn.coraza.action) -m str deny }
 		    http-request deny deny_status 503 unless { var(txn.coraza.action) -m str pass }
 		    default_backend upstream
-		backend upstream
-		    http-reuse safe
-		    server s localhost:$UPSTREAM_PORT ssl verify required ca-file $STACK_DIR/tls/ca.pem verifyhost localhost
-		backend agents
-		    mode tcp
-		    timeout server 3m
-		    server a 127.0.0.1:$CORAZA_AGENT_PORT
+		$(proxy_upstream)
+		$(proxy_agents "127.0.0.1:$CORAZA_AGENT_PORT")
 	EOF2
 	stack_spawn coraza_agent "$binary" "127.0.0.1:$CORAZA_AGENT_PORT" "$dir/rules.conf"
 	stack_wait_port "$CORAZA_AGENT_PORT" coraza_agent || { skip "Coraza" "it does not start"; return; }
