@@ -73,6 +73,14 @@ const struct pipeline *compiler_root_pipeline(struct compiler *compiler)
 	return compiler_pipeline(compiler, NULL, NULL);
 }
 
+enum op_result compiler_try_regex(
+    const struct operator_data *regex, struct slice text, struct op_scratch *scratch)
+{
+	struct op_budget budget = { 1000000 };
+	struct op_run run = { scratch, &budget };
+	return operator_match(regex, slice_of(NULL, 0), text, &run, NULL);
+}
+
 bool compiler_keep_operator(struct compiler *compiler, struct operator_data *op)
 {
 	struct waf_rules *rules = compiler->rules;
@@ -542,13 +550,10 @@ static const uint64_t *slots_of(
     struct waf_rules *rules, const struct operator_data *pattern, struct op_scratch *scratch)
 {
 	uint64_t *bits = arena_array(&rules->arena, uint64_t, bit_words(rules->tx_count));
-	for (size_t i = 0; bits && i < rules->tx_count; i++) {
-		struct op_budget budget = { 1000000 };
-		struct op_run run = { scratch, &budget };
-		if (!pattern || operator_match(pattern, slice_of(NULL, 0), rules->tx_slots[i], &run,
-		                    NULL) != OP_NO_MATCH)
+	for (size_t i = 0; bits && i < rules->tx_count; i++)
+		if (!pattern ||
+		    compiler_try_regex(pattern, rules->tx_slots[i], scratch) != OP_NO_MATCH)
 			bit_set(bits, i);
-	}
 	return bits;
 }
 

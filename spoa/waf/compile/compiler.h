@@ -50,6 +50,9 @@ uint32_t compiler_tx_slot(struct compiler *compiler, struct slice name);
 /* Compiles `regex` as a case-insensitive @rx, kept with the rule set's operators. */
 struct operator_data *compiler_regex(
     struct compiler *compiler, struct slice regex, struct err_pos pos);
+/* What it says of a text, with a budget of its own. OP_EXHAUSTED: no answer. */
+enum op_result compiler_try_regex(
+    const struct operator_data *regex, struct slice text, struct op_scratch *scratch);
 bool compiler_keep_operator(struct compiler *compiler, struct operator_data *op);
 
 const struct pipeline *compiler_pipeline(

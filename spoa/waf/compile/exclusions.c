@@ -27,10 +27,7 @@ static bool text_matches(struct slice wanted, const struct operator_data *regex,
 	if (!regex)
 		return slice_eq(wanted, text);
 	struct op_scratch *scratch = op_scratch_new();
-	struct op_budget budget = { 1000000 };
-	struct op_run run = { scratch, &budget };
-	bool match =
-	    scratch && operator_match(regex, slice_of(NULL, 0), text, &run, NULL) == OP_MATCH;
+	bool match = scratch && compiler_try_regex(regex, text, scratch) == OP_MATCH;
 	op_scratch_free(scratch);
 	return match;
 }
