@@ -138,15 +138,20 @@ static inline bool value_stays(const struct pipeline *pipeline, struct value *va
 	return !pipeline->always && !byteset_intersects(&pipeline->only_if, &value->bytes);
 }
 
+/* What `pipeline` makes of a value that does not stay as it is, made once. Never NULL. */
+static inline struct value *value_derived(
+    struct transaction *tx, const struct pipeline *pipeline, struct value *value)
+{
+	if (value->by_pipeline && value->by_pipeline[pipeline->index])
+		return value->by_pipeline[pipeline->index];
+	return value_transform_slowly(tx, pipeline, value);
+}
+
 /* What `pipeline` makes of the value: itself when nothing changes. Never NULL. */
 static inline struct value *value_transform(
     struct transaction *tx, const struct pipeline *pipeline, struct value *value)
 {
-	if (value_stays(pipeline, value))
-		return value;
-	if (value->by_pipeline && value->by_pipeline[pipeline->index])
-		return value->by_pipeline[pipeline->index];
-	return value_transform_slowly(tx, pipeline, value);
+	return value_stays(pipeline, value) ? value : value_derived(tx, pipeline, value);
 }
 
 /*

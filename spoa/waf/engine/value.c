@@ -57,7 +57,7 @@ struct value *value_transform_charged(
 {
 	if (value_stays(pipeline, value))
 		return value;
-	struct value *result = value_transform(tx, pipeline, value);
+	struct value *result = value_derived(tx, pipeline, value);
 	for (const struct pipeline *p = pipeline->parent; p; p = p->parent)
 		spend(tx, value_transform(tx, p, value)->text.len / 16);
 	return result;
